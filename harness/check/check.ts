@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import { quote } from 'zx';
+import type { Context } from '../host/context.ts';
+import { buildKernel, type Build } from '../kernel/build.ts';
+import { DEFAULT_FLAVOR, type Flavor } from '../kernel/flavor.ts';
+import type { Series } from '../kernel/series.ts';
+import type { Tree } from '../kernel/tree.ts';
+import { BAD, type CaseResult, type Claim, type Results, type Row } from '../results/schema.ts';
+import { runSuite, type SuiteListener, type SuiteRequest } from '../suite/run-suite.ts';
+import { pairRows, withoutEchoes } from '../verdict/classify.ts';
+
+export interface CheckRequest extends Omit<SuiteRequest, 'kernels'> {
+  readonly tree: Tree;
+  readonly series: readonly Series[];
+  readonly flavor: Flavor;
+  readonly fragmentFiles: readonly string[];
+}
+
+/** Base against patched: builds both, runs the same cases on both, pairs the results. */
+export async function check(context: Context, request: CheckRequest, listener: SuiteListener): Promise<Results> {
+  const base = await buildKernel(context, { ...request, series: [] });
+  const patched = await buildKernel(context, request);
+  const suite = await runSuite(
+    context,
+    {
+      ...request,
+      kernels: [
+        { role: 'base', image: base },
+        { role: 'patched', image: patched },
+      ],
+    },
+    listener,
+  );
+  return judge(suite, request.series, patched, commandOf(request));
+}
+
+/** Adds rows and verdict to the results of a suite that ran under two kernels. */
+export function judge(suite: Results, series: readonly Series[], patched: Pick<Build, 'fuzz'>, command: string): Results {
+  const rows = withoutEchoes(pairRows(suite.cases, 0, 1)).map((row) => ({
+    ...row,
+    reproduce: `${command} --share ${row.share}${row.name.startsWith('guest/') ? '' : ` ${row.name}`}`,
+  }));
+  const changed = rows.filter((row) => row.class !== 'same');
+  const regressed = changed.some((row) => row.class === 'regressed');
+  // A base that does not even boot or mount is nothing to compare with.
+  const grounded = suite.cases.length > 0 && !suite.cases.some((one) => one.kernel === 0 && one.name === 'guest/boot' && BAD.has(one.status));
+  const complete = suite.infrastructure.length === 0 && grounded;
+  return {
+    ...suite,
+    check: {
+      // What was seen to regress stands, whatever else went wrong beside it.
+      verdict: regressed ? 'regressed' : complete ? 'clean' : 'infrastructure',
+      series: series.map(({ title }) => title),
+      fuzz: [...patched.fuzz],
+      claims: series.flatMap((one) => claimsOf(one, changed, suite.cases)),
+      rows: changed,
+      sameRows: rows.length - changed.length,
+    },
+  };
+}
+
+/** The command that means this check, on whatever share and cases are put behind it. */
+function commandOf({ tree, series, flavor, fragmentFiles }: CheckRequest): string {
+  const words = ['--tree', tree.reproduce, ...series.flatMap((one) => one.reproduce), ...fragmentFiles.flatMap((file) => ['--config', file])];
+  if (flavor.name !== DEFAULT_FLAVOR) words.push('--flavor', flavor.name);
+  return `fuselage check ${words.map((word) => quote(word)).join(' ')}`;
+}
+
+function claimsOf(series: Series, changed: readonly Row[], cases: readonly CaseResult[]): Claim[] {
+  const caught = (series.manifest?.caughtBy ?? []).flatMap((catcher) =>
+    catcher.shares.map((share): Claim => {
+      const [area, file, ...subtest] = catcher.case.split('/');
+      const name = `${area ?? ''}/${file ?? ''}`;
+      const ran = cases.some((one) => one.name === name && one.share === share);
+      const held = changed.some(
+        (row) => row.class === 'regressed' && row.name === name && row.share === share && (subtest.length === 0 || row.subtest === subtest.join('/')),
+      );
+      return { text: `caught by ${catcher.case} on ${share}`, state: !ran ? 'not-measured' : held ? 'held' : 'broken' };
+    }),
+  );
+  const changes = (series.manifest?.changes ?? []).map((text): Claim => ({ text, state: 'not-measured' }));
+  return [...caught, ...changes];
+}
+
+/** DESIGN, rule 2. */
+export function exitCodeOf(results: Results): 0 | 1 | 3 {
+  if (results.check !== undefined) return { clean: 0, regressed: 1, infrastructure: 3 }[results.check.verdict] as 0 | 1 | 3;
+  if (results.cases.some(({ status }) => BAD.has(status))) return 1;
+  return results.infrastructure.length > 0 || results.cases.length === 0 ? 3 : 0;
+}

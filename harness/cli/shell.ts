@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { compilePrograms, TOOLS } from '../guest/compile.ts';
+import { Guest } from '../guest/guest.ts';
+import { makeInitramfs } from '../guest/image.ts';
+import { Scope } from '../host/scope.ts';
+import { shareNamed } from '../share/catalogue.ts';
+import { MOUNT_POINT } from '../share/share.ts';
+import { discoverCases, programsOf } from '../suite/discover.ts';
+import { ensurePackages } from '../toolbox/packages.ts';
+import { Toolbox } from '../toolbox/toolbox.ts';
+import { probeAccelerator } from '../vm/accelerator.ts';
+import { chooseKernel, DEFAULT_KERNEL } from './kernel-choice.ts';
+import { jsonOption, outputDirectory, shareNames } from './options.ts';
+import { inSession, type Session } from './session.ts';
+
+interface ShellOptions {
+  readonly kernel: string;
+  readonly share: string;
+  readonly json?: boolean;
+}
+
+export function addShell(program: Command): void {
+  program
+    .command('shell')
+    .description(`an interactive shell in a guest, the share mounted on ${MOUNT_POINT} (cases lie in /fuselage/cases)`)
+    .option('--kernel <kernel>', 'a build id, a version, a bzImage or prebuilt:VERSION', DEFAULT_KERNEL)
+    .option('--share <name>', `one of ${shareNames()}`, 'virtiofs')
+    .addOption(jsonOption())
+    .action(async (options: ShellOptions) => {
+      await inSession((session) => openShell(session, options));
+    });
+}
+
+async function openShell({ context, display }: Session, options: ShellOptions): Promise<0 | 1> {
+  const share = shareNamed(options.share);
+  await ensurePackages(context);
+  const image = await chooseKernel(context, options.kernel);
+  const toolbox = await Toolbox.open(context);
+  const programs = await compilePrograms(context, [...TOOLS, ...programsOf(await discoverCases())]);
+  const initramfs = await makeInitramfs(context, toolbox, programs, image.modulesDirectory);
+  const qemu = await toolbox.qemu();
+  const { accelerator } = await probeAccelerator(context, qemu, { bzImage: image.bzImage, initramfs });
+  const out = await outputDirectory(context, undefined);
+  return await Scope.run(async (scope) => {
+    const directory = join(out, share.name);
+    await mkdir(directory);
+    const served = await share.serve({ context, toolbox, scope, directory });
+    const guest = await Guest.boot(scope, { qemu, accelerator, image, initramfs, devices: served.devices, directory });
+    const { type, source, options: mountOptions } = served.mount;
+    const mount = await guest.shell.run(['mount', '-t', type, '-o', mountOptions, source, MOUNT_POINT]);
+    display.line(`${image.title}, booted in ${guest.bootSeconds.toFixed(1)} s; ${mount.exit.code === 0 ? `${share.name} on ${MOUNT_POINT}` : `no ${share.name}: ${mount.stderr.trim()}`}`);
+    if (served.hostDirectory !== undefined) display.line(`on this side: ${served.hostDirectory}`);
+    display.line(`console: ${directory}/console.log; leave with exit or Ctrl-D`);
+    const aborted = new Promise<undefined>((resolve) => {
+      context.signal.addEventListener('abort', () => {
+        resolve(undefined);
+      });
+    });
+    const output = options.json === true ? process.stderr : process.stdout;
+    const closed = process.stdin.isTTY ? terminal(guest, output) : script(guest, output);
+    const trouble = await Promise.race([closed, aborted, guest.machine.trouble]);
+    process.stdin.pause();
+    if (trouble !== undefined) display.line(`the guest is gone: ${trouble.reason}\n${trouble.tail.slice(-15).join('\n')}`);
+    const ended = { kernel: image.title, share: share.name, end: trouble?.reason ?? 'the shell was left' };
+    if (options.json === true) process.stdout.write(`${JSON.stringify(ended)}\n`);
+    return trouble === undefined ? 0 : 1;
+  });
+}
+
+/** A shell on a terminal of the guest's, as large as ours. Resolves when it is left. */
+async function terminal(guest: Guest, output: NodeJS.WriteStream): Promise<undefined> {
+  const { stdin, stdout } = process;
+  const channel = await guest.shell.interactive({ rows: stdout.rows || 24, cols: stdout.columns || 80, term: process.env['TERM'] ?? 'vt100' });
+  const resize = () => {
+    channel.setWindow(stdout.rows, stdout.columns, 0, 0);
+  };
+  stdin.setRawMode(true);
+  stdout.on('resize', resize);
+  stdin.pipe(channel);
+  channel.pipe(output, { end: false });
+  try {
+    await new Promise<void>((resolve) => {
+      channel.once('close', () => {
+        resolve();
+      });
+    });
+  } finally {
+    stdin.unpipe(channel);
+    stdin.setRawMode(false);
+    stdout.off('resize', resize);
+  }
+  return undefined;
+}
+
+/** Commands from a pipe: no terminal, so that an end of input ends the shell and echoes nothing. */
+async function script(guest: Guest, output: NodeJS.WriteStream): Promise<undefined> {
+  const remote = await guest.shell.start(['/bin/sh', '-l']);
+  process.stdin.pipe(remote.stdin);
+  remote.stdout.pipe(output, { end: false });
+  remote.stderr.pipe(process.stderr, { end: false });
+  await remote.exited;
+  return undefined;
+}

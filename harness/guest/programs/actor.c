@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Does one file operation a line, as told on stdin, and answers a line each: "ok VALUE" or
+ * "error ERRNO-NAME". It keeps descriptors and mappings between lines, so that a case can act from
+ * several processes, guests and the host in an order that the case alone decides.
+ *
+ *   open H PATH FLAGS   flags: r w c (create) t (truncate) a (append) d (direct) x (exclusive)
+ *   close H | pread H OFF LEN | pwrite H OFF BYTE LEN | ftruncate H LEN | fsync H | size H
+ *   mmap M H OFF LEN PROT   prot: r, rw, p (private, rw)
+ *   store M OFF BYTE LEN | load M OFF LEN | msync M | munmap M
+ *   stat PATH | unlink PATH | rename OLD NEW | quit
+ * "pread" and "load" answer with the run lengths of the bytes read: "ok 65x4096 0x4096".
+ * A store or load that faults answers "error SIGBUS" (or SIGSEGV).
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SLOTS 64
+
+static int fds[SLOTS];
+static struct {
+	unsigned char *base;
+	size_t length;
+} maps[SLOTS];
+static sigjmp_buf fault_return;
+
+static void on_fault(int signal)
+{
+	siglongjmp(fault_return, signal);
+}
+
+static void answer(long long value)
+{
+	if (value < 0)
+		printf("error %s\n", strerrorname_np(errno));
+	else
+		printf("ok %lld\n", value);
+}
+
+static void answer_bytes(const unsigned char *bytes, size_t length)
+{
+	fputs("ok", stdout);
+	for (size_t start = 0; start < length;) {
+		size_t end = start;
+
+		while (end < length && bytes[end] == bytes[start])
+			end++;
+		printf(" %ux%zu", bytes[start], end - start);
+		start = end;
+	}
+	putchar('\n');
+}
+
+static int open_flags(const char *letters)
+{
+	int flags = strchr(letters, 'w') ? O_RDWR : O_RDONLY;
+
+	for (; *letters; letters++)
+		flags |= *letters == 'c' ? O_CREAT : *letters == 't' ? O_TRUNC : *letters == 'a' ? O_APPEND :
+			 *letters == 'd' ? O_DIRECT : *letters == 'x' ? O_EXCL : 0;
+	return flags;
+}
+
+static void *buffer_of(size_t length)
+{
+	void *buffer = NULL;
+
+	/* Page aligned, so that O_DIRECT takes it. */
+	return posix_memalign(&buffer, 4096, length ? length : 1) ? NULL : buffer;
+}
+
+static void transfer(char verb, int fd, long long offset, int byte, size_t length)
+{
+	unsigned char *buffer = buffer_of(length);
+	ssize_t done;
+
+	if (!buffer) {
+		answer(-1);
+		return;
+	}
+	memset(buffer, byte, length);
+	done = verb == 'r' ? pread(fd, buffer, length, offset) : pwrite(fd, buffer, length, offset);
+	if (verb == 'r' && done >= 0)
+		answer_bytes(buffer, done);
+	else
+		answer(done);
+	free(buffer);
+}
+
+static void touch(char verb, unsigned char *at, int byte, size_t length)
+{
+	int signal = sigsetjmp(fault_return, 1);
+
+	if (signal) {
+		printf("error %s\n", signal == SIGBUS ? "SIGBUS" : "SIGSEGV");
+		return;
+	}
+	if (verb == 's') {
+		memset(at, byte, length);
+		answer(length);
+	} else {
+		unsigned char *copy = buffer_of(length);
+
+		memcpy(copy, at, length);
+		answer_bytes(copy, length);
+		free(copy);
+	}
+}
+
+static int act(char *line)
+{
+	char a[512] = "", b[512] = "", verb[16] = "";
+	long long offset = 0, length = 0;
+	unsigned int handle = 0, slot = 0, byte = 0;
+	struct stat st;
+
+	if (sscanf(line, "%15s", verb) != 1)
+		return 1;
+	if (!strcmp(verb, "quit"))
+		return 0;
+	if (sscanf(line, "open %u %511s %511s", &handle, a, b) == 3 && handle < SLOTS) {
+		answer(fds[handle] = open(a, open_flags(b) | O_CLOEXEC, 0644));
+	} else if (sscanf(line, "close %u", &handle) == 1 && handle < SLOTS) {
+		answer(close(fds[handle]));
+	} else if (sscanf(line, "pread %u %lld %lld", &handle, &offset, &length) == 3 && handle < SLOTS) {
+		transfer('r', fds[handle], offset, 0, length);
+	} else if (sscanf(line, "pwrite %u %lld %u %lld", &handle, &offset, &byte, &length) == 4 && handle < SLOTS) {
+		transfer('w', fds[handle], offset, byte, length);
+	} else if (sscanf(line, "ftruncate %u %lld", &handle, &length) == 2 && handle < SLOTS) {
+		answer(ftruncate(fds[handle], length));
+	} else if (sscanf(line, "fsync %u", &handle) == 1 && handle < SLOTS) {
+		answer(fsync(fds[handle]));
+	} else if (sscanf(line, "size %u", &handle) == 1 && handle < SLOTS) {
+		answer(fstat(fds[handle], &st) ? -1 : st.st_size);
+	} else if (sscanf(line, "mmap %u %u %lld %lld %3s", &slot, &handle, &offset, &length, a) == 5 &&
+		   handle < SLOTS && slot < SLOTS) {
+		void *base = mmap(NULL, length, a[0] == 'r' && !a[1] ? PROT_READ : PROT_READ | PROT_WRITE,
+				  a[0] == 'p' ? MAP_PRIVATE : MAP_SHARED, fds[handle], offset);
+
+		maps[slot].base = base == MAP_FAILED ? NULL : base;
+		maps[slot].length = length;
+		answer(base == MAP_FAILED ? -1 : 0);
+	} else if (sscanf(line, "store %u %lld %u %lld", &slot, &offset, &byte, &length) == 4 && slot < SLOTS) {
+		touch('s', maps[slot].base + offset, byte, length);
+	} else if (sscanf(line, "load %u %lld %lld", &slot, &offset, &length) == 3 && slot < SLOTS) {
+		touch('l', maps[slot].base + offset, 0, length);
+	} else if (sscanf(line, "msync %u", &slot) == 1 && slot < SLOTS) {
+		answer(msync(maps[slot].base, maps[slot].length, MS_SYNC));
+	} else if (sscanf(line, "munmap %u", &slot) == 1 && slot < SLOTS) {
+		answer(munmap(maps[slot].base, maps[slot].length));
+	} else if (sscanf(line, "stat %511s", a) == 1) {
+		answer(stat(a, &st) ? -1 : st.st_size);
+	} else if (sscanf(line, "unlink %511s", a) == 1) {
+		answer(unlink(a));
+	} else if (sscanf(line, "rename %511s %511s", a, b) == 2) {
+		answer(rename(a, b));
+	} else {
+		puts("error EPROTO");
+	}
+	return 1;
+}
+
+int main(void)
+{
+	char line[2048];
+	struct sigaction action = { .sa_handler = on_fault };
+
+	sigaction(SIGBUS, &action, NULL);
+	sigaction(SIGSEGV, &action, NULL);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	while (fgets(line, sizeof(line), stdin) && act(line))
+		;
+	return 0;
+}

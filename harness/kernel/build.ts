@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { attempt, CommandError } from '../host/command.ts';
+import type { Context } from '../host/context.ts';
+import { InfrastructureError, InputError, KernelError } from '../host/errors.ts';
+import { contentId } from '../host/hash.ts';
+import { withStep, type Step } from '../host/progress.ts';
+import { applySeries } from './apply.ts';
+import { fragmentText, type Flavor } from './flavor.ts';
+import type { KernelImage } from './image.ts';
+import type { Series } from './series.ts';
+import type { Tree } from './tree.ts';
+import { Workshop } from './workshop.ts';
+
+export interface BuildRequest {
+  readonly tree: Tree;
+  readonly series: readonly Series[];
+  readonly flavor: Flavor;
+  /** The user's own Kconfig fragments, on top of the flavor's. */
+  readonly fragmentFiles: readonly string[];
+}
+
+export interface Build extends KernelImage {
+  readonly vmlinux: string;
+  readonly config: string;
+  readonly release: string;
+  readonly cached: boolean;
+  readonly seconds: number;
+  readonly fuzz: readonly string[];
+}
+
+/** What a fast 6.12 prints while it is built from nothing; only the progress display depends on it. */
+const EXPECTED_LINES = 2_200;
+
+/**
+ * Builds a kernel, or finds it built. Incremental on whatever was built last of the same tree, flavor and
+ * compiler. @throws InputError for a series or symbol that can not be; KernelError where it does not compile.
+ */
+export async function buildKernel(context: Context, request: BuildRequest): Promise<Build> {
+  const startedMilliseconds = performance.now();
+  const { tree, series, flavor } = request;
+  const [fragments, toolchain] = await Promise.all([fragmentText(flavor, request.fragmentFiles), identifyToolchain()]);
+  const id = contentId({ tree: tree.id, series: series.map((one) => one.id).join(' '), fragments, toolchain });
+  const title = [`Linux ${tree.version}`, ...series.map((one) => one.title)].join(' + ') + ` (${flavor.name})`;
+  // Applied even when the build is cached: what applies with fuzz is to be said every time.
+  const applied = await applySeries(tree, series);
+  for (const line of applied.fuzz) context.emit({ type: 'warning', text: line });
+  const { path, cached } = await context.cache.obtain({ kind: 'builds', key: id, title, ...context }, async (directory) => {
+    const workshopKey = contentId({ family: tree.family, fragments, toolchain });
+    await Workshop.use(context, workshopKey, async (workshop) => {
+      await withStep(context.emit, `building ${title}`, async (step) => {
+        step.advance({ note: 'preparing the source' });
+        await workshop.sync(tree, applied.files);
+        await compile(workshop, {
+          fragments,
+          // Kconfig files that the series changes ask for a new configuration.
+          configurationId: contentId({ tree: tree.id, fragments, kconfig: kconfigChanges(applied.files) }),
+          title,
+          step,
+          log: join(directory, 'build.log'),
+        });
+      });
+      for (const [from, to] of [
+        ['arch/x86/boot/bzImage', 'bzImage'],
+        ['vmlinux', 'vmlinux'],
+        ['System.map', 'System.map'],
+        ['.config', 'config'],
+        ['include/config/kernel.release', 'release'],
+      ] as const)
+        await copyFile(join(workshop.objects, from), join(directory, to));
+      const info = { id, title, flavor: flavor.name, tree: tree.title, toolchain, series: series.map((one) => one.title) };
+      await writeFile(join(directory, 'build.json'), `${JSON.stringify(info, undefined, 2)}\n`);
+    });
+  });
+  return {
+    ...(await describeBuild(path, id)),
+    cached,
+    seconds: (performance.now() - startedMilliseconds) / 1_000,
+    fuzz: applied.fuzz,
+  };
+}
+
+/** A build by the id that `fuselage build` printed. */
+export async function findBuild(context: Context, id: string): Promise<KernelImage | undefined> {
+  if (!/^[0-9a-f]{20}$/.test(id)) return undefined;
+  const path = await context.cache.find('builds', id);
+  return path === undefined ? undefined : await describeBuild(path, id);
+}
+
+async function describeBuild(path: string, id: string) {
+  const info = JSON.parse(await readFile(join(path, 'build.json'), 'utf8')) as { title: string; flavor: string };
+  return {
+    id,
+    title: info.title,
+    release: (await readFile(join(path, 'release'), 'utf8')).trim(),
+    flavor: info.flavor,
+    bzImage: join(path, 'bzImage'),
+    vmlinux: join(path, 'vmlinux'),
+    config: join(path, 'config'),
+    reproduce: id,
+  };
+}
+
+async function compile(
+  workshop: Workshop,
+  options: { readonly fragments: string; readonly configurationId: string; readonly title: string; readonly step: Step; readonly log: string },
+): Promise<void> {
+  const ccache = await attempt(['ccache', '--version']).then(
+    (output) => output.exitCode === 0,
+    () => false,
+  );
+  // Nothing of the time and place of a build may reach its objects: the same input, the same kernel.
+  const env = {
+    LC_ALL: 'C',
+    KBUILD_BUILD_TIMESTAMP: '1970-01-01T00:00:00Z',
+    KBUILD_BUILD_USER: 'fuselage',
+    KBUILD_BUILD_HOST: 'fuselage',
+    KBUILD_BUILD_VERSION: '1',
+    ...(ccache ? ccacheEnvironment(workshop) : {}),
+  };
+  const make = (args: readonly string[], onLine?: (line: string) => void) =>
+    workshop.make([`-j${cpus().length}`, ...(ccache ? ['CC=ccache gcc', 'HOSTCC=ccache gcc'] : []), ...args], {
+      env,
+      ...(onLine === undefined ? {} : { onLine }),
+    });
+  options.step.advance({ note: 'configuring' });
+  await workshop.configureOnce(options.configurationId, options.fragments, (targets) => make(['-s', ...targets]));
+  const startedMilliseconds = performance.now();
+  const lines: string[] = [];
+  try {
+    await make(['bzImage'], (line) => {
+      lines.push(line);
+      const fraction = Math.min(0.99, lines.length / EXPECTED_LINES);
+      const elapsedSeconds = (performance.now() - startedMilliseconds) / 1_000;
+      // Before a tenth is done an estimate only misleads; an incremental build is over by then.
+      const estimate = fraction > 0.1 ? { remainingSeconds: (elapsedSeconds * (1 - fraction)) / fraction } : {};
+      options.step.advance({ ...(fraction > 0.1 ? { fraction } : {}), ...estimate, note: line.trim() });
+    });
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    throw compileFailure(options.title, error, lines);
+  } finally {
+    await writeFile(options.log, `${lines.join('\n')}\n`);
+  }
+}
+
+/** One ccache for all workshops: paths below a workshop are taken relative to it, so that two hold the same. */
+function ccacheEnvironment(workshop: Workshop): Record<string, string> {
+  return {
+    CCACHE_DIR: join(workshop.objects, '../../../ccache'),
+    CCACHE_MAXSIZE: '2G',
+    CCACHE_BASEDIR: join(workshop.objects, '..'),
+    CCACHE_NOHASHDIR: '1',
+    // Kbuild maps the source's absolute path away with it: it differs, and what it makes does not.
+    CCACHE_IGNOREOPTIONS: '-fmacro-prefix-map=*',
+  };
+}
+
+function compileFailure(title: string, cause: CommandError, lines: readonly string[]): Error {
+  const text = lines.join('\n');
+  if (/No space left on device/.test(text))
+    return new InfrastructureError('disk.full', `the disk is full while building ${title}`, {
+      hint: 'free some space, or point FUSELAGE_CACHE at another disk; what was compiled is kept',
+      cause,
+    });
+  const first = lines.find((line) => /(?:: (?:fatal )?error: |undefined reference|\*\*\* )/.test(line)) ?? 'see the log';
+  return new KernelError('build.failed', `${title} does not build: ${first.replace(/^.*\/source\//, '')}`, {
+    hint: 'mend the code; the build goes on from where it stopped',
+    detail: lines.filter((line) => /error|\*\*\*/i.test(line)).slice(0, 20).join('\n'),
+    cause,
+  });
+}
+
+function kconfigChanges(files: ReadonlyMap<string, { readonly content: Buffer | undefined }>): string {
+  return [...files]
+    .filter(([file]) => /(?:^|\/)Kconfig[^/]*$/.test(file))
+    .map(([file, { content }]) => `${file}\n${content?.toString('utf8') ?? ''}`)
+    .join('\0');
+}
+
+let toolchain: Promise<string> | undefined;
+
+/** The first lines of what compiler and linker say of themselves. */
+export function identifyToolchain(): Promise<string> {
+  toolchain ??= Promise.all(['gcc', 'ld'].map((tool) => attempt([tool, '--version']))).then((outputs) => {
+    if (outputs.some((output) => output.exitCode !== 0))
+      throw new InputError('build.no-toolchain', 'there is no gcc or no ld on this machine', { hint: 'install gcc and binutils, or run `fuselage doctor`' });
+    return outputs.map((output) => output.stdout.split('\n')[0] ?? '').join(', ');
+  });
+  return toolchain;
+}

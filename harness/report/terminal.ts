@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import Table from 'cli-table3';
+import pc from 'picocolors';
+import { BAD, type CaseResult, type Results, type Row, type Status } from '../results/schema.ts';
+
+const COLORS: Readonly<Record<Status, (text: string) => string>> = {
+  pass: pc.green,
+  fail: pc.red,
+  skip: pc.yellow,
+  xfail: pc.yellow,
+  xpass: pc.magenta,
+  'not-exercised': pc.magenta,
+  crash: pc.red,
+  hang: pc.red,
+  timeout: pc.red,
+};
+
+const SHOWN_ROWS = 30;
+
+/** One line a case run, as it ends. */
+export function caseLine(one: CaseResult, kernelRole: string | undefined): string {
+  const passed = one.subtests.filter(({ status }) => status === 'pass').length;
+  const counts = one.subtests.length === 0 ? '' : `${passed}/${one.subtests.length}`;
+  const role = kernelRole === undefined || kernelRole === 'only' ? '' : kernelRole.padEnd(8);
+  const head = `${COLORS[one.status](one.status.toUpperCase().padEnd(13))}${role}${one.share.padEnd(10)} ${one.name.padEnd(26)} ${counts.padStart(6)} ${`${one.seconds.toFixed(1)} s`.padStart(7)}`;
+  return one.reason === undefined || one.status === 'pass' ? head : `${head}  ${pc.dim(one.reason.slice(0, 160))}`;
+}
+
+/** The summary on one screen: worst first, then how to see it again. */
+export function renderTerminal(results: Results): string {
+  const lines: string[] = ['', ...headline(results)];
+  if (results.check !== undefined) lines.push(...checkRows(results.check.rows), ...claims(results));
+  else lines.push(...byShare(results), ...failures(results));
+  for (const note of results.expectations) lines.push(pc.magenta(`${note.kind}: ${note.text}`));
+  for (const text of results.infrastructure) lines.push(pc.red(`infrastructure: ${text}`));
+  lines.push('');
+  return lines.join('\n');
+}
+
+function headline(results: Results): string[] {
+  const { totals, check } = results;
+  const where = `${results.accelerator.name === 'tcg' ? 'TCG (emulation)' : 'KVM'}, QEMU ${results.qemu.version}, ${results.seconds.toFixed(0)} s`;
+  const counted = (Object.keys(totals) as Status[]).filter((status) => totals[status] > 0).map((status) => `${totals[status]} ${status}`);
+  const kernels = results.kernels.map((kernel) => `${kernel.role === 'only' ? 'kernel ' : kernel.role.padEnd(7)} ${kernel.title}`);
+  if (check === undefined) return [...kernels, `${counted.join(', ')}  (${where})`];
+  const paint = check.verdict === 'clean' ? pc.green : pc.red;
+  const classes = ['regressed', 'fixed', 'newly-skipped', 'flaky', 'new', 'gone'] as const;
+  const changed = classes.map((name) => [name, check.rows.filter((row) => row.class === name).length] as const).filter(([, count]) => count > 0);
+  const rows = [...changed.map(([name, count]) => `${count} ${name}`), `${check.sameRows} same`].join(', ');
+  return [paint(pc.bold(`${check.verdict.toUpperCase()}  ${check.series.join(', ')}`)), ...kernels, `${rows}  (${where})`, ...check.fuzz.map((text) => pc.yellow(text))];
+}
+
+function byShare(results: Results): string[] {
+  const table = new Table({ head: ['share', 'cases', 'pass', 'fail', 'xfail', 'skip', 'other'], style: { head: [], border: [] } });
+  for (const share of results.shares) {
+    const cases = results.cases.filter((one) => one.share === share);
+    const subtests = cases.flatMap((one) => (one.subtests.length > 0 ? one.subtests : [one])) as readonly { readonly status: Status }[];
+    const count = (...statuses: readonly Status[]): number => subtests.filter(({ status }) => statuses.includes(status)).length;
+    table.push([share, cases.length, count('pass'), count('fail', 'crash', 'hang', 'timeout'), count('xfail'), count('skip'), count('xpass', 'not-exercised')]);
+  }
+  return [table.toString()];
+}
+
+function failures(results: Results): string[] {
+  const bad = results.cases.filter(({ status }) => BAD.has(status) || status === 'not-exercised');
+  return bad.flatMap((one) => [
+    `${COLORS[one.status](one.status)} ${one.share} ${one.name}: ${one.reason ?? ''}`,
+    ...one.subtests.filter(({ status }) => BAD.has(status)).map((subtest) => `    ${subtest.name}${subtest.reason === undefined ? '' : pc.dim(` (${subtest.reason})`)}`),
+    ...one.splats.map((splat) => `    kernel log: ${splat.kind}: ${splat.title} [${splat.fingerprint}]`),
+    pc.dim(`    again: ${one.reproduce}`),
+  ]);
+}
+
+function checkRows(rows: readonly Row[]): string[] {
+  const order = ['regressed', 'gone', 'flaky', 'newly-skipped', 'fixed', 'new'];
+  const sorted = [...rows].sort((a, b) => order.indexOf(a.class) - order.indexOf(b.class));
+  const lines = sorted.slice(0, SHOWN_ROWS).flatMap((row) => {
+    const paint = row.class === 'regressed' ? pc.red : row.class === 'fixed' ? pc.green : pc.yellow;
+    const outcome = `${statuses(row.base)} -> ${statuses(row.patched)}`;
+    return [
+      `${paint(row.class.padEnd(13))} ${row.share} ${row.name}${row.subtest === undefined ? '' : ` / ${row.subtest}`}: ${outcome}`,
+      ...(row.reason === undefined ? [] : [pc.dim(`              ${row.reason.slice(0, 200)}`)]),
+    ];
+  });
+  if (sorted.length > SHOWN_ROWS) lines.push(`... and ${sorted.length - SHOWN_ROWS} more rows in results.json`);
+  const first = sorted.find((row) => row.class === 'regressed');
+  if (first !== undefined) lines.push(pc.dim(`again: ${first.reproduce}`));
+  return lines;
+}
+
+function statuses(all: readonly Status[]): string {
+  if (all.length === 0) return 'absent';
+  if (new Set(all).size === 1) return all[0] ?? '';
+  const bad = all.filter((status) => BAD.has(status)).length;
+  return `bad ${bad} of ${all.length}`;
+}
+
+function claims(results: Results): string[] {
+  return (results.check?.claims ?? []).map(({ text, state }) => {
+    if (state === 'held') return pc.green(`as its manifest says: ${text}`);
+    if (state === 'broken') return pc.red(`its manifest says, and it was not so: ${text}`);
+    return pc.yellow(`its manifest says, and nothing here measures it: ${text}`);
+  });
+}

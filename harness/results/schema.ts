@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import { z } from 'zod';
+
+/**
+ * results.json, version 1: everything a run found, and the only input of every report.
+ * docs/results.md describes it; a change that a reader could notice raises the version.
+ */
+export const RESULTS_VERSION = 1;
+
+export const statusSchema = z.enum([
+  'pass',
+  'fail',
+  'skip',
+  /** Failed as an expectation file says it would. */
+  'xfail',
+  /** Passed although an expectation file says it fails. */
+  'xpass',
+  /** The proof that it tested what it is about is missing: neither pass nor skip. */
+  'not-exercised',
+  /** The kernel crashed while it ran. */
+  'crash',
+  /** The kernel hung while it ran. */
+  'hang',
+  /** The case did not end in its time, and the kernel was alive. */
+  'timeout',
+]);
+export type Status = z.infer<typeof statusSchema>;
+
+export const subtestSchema = z.object({
+  name: z.string(),
+  status: statusSchema,
+  /** Why it is not a plain pass: the directive's text, the expectation's reason, the failed comparison. */
+  reason: z.string().optional(),
+  /** An expectation file knows that it fails now and then: a difference proves nothing. */
+  flaky: z.literal(true).optional(),
+});
+
+export const splatSchema = z.object({
+  /** Stable across addresses, process ids, times and builds. */
+  fingerprint: z.string(),
+  kind: z.string(),
+  title: z.string(),
+  lines: z.array(z.string()),
+});
+
+export const caseResultSchema = z.object({
+  /** Index into `kernels`. */
+  kernel: z.number().int().nonnegative(),
+  /** "posix/rename"; "guest/boot" and "guest/teardown" are the guest's own. */
+  name: z.string(),
+  share: z.string(),
+  /** 1 for the first; more with --repeat. */
+  repetition: z.number().int().positive(),
+  status: statusSchema,
+  reason: z.string().optional(),
+  subtests: z.array(subtestSchema),
+  seconds: z.number().nonnegative(),
+  /** What proves that it was exercised, in words. */
+  proof: z.array(z.string()),
+  /** Counts that the case or the share reports; wire counters when a device serves the share. */
+  counters: z.record(z.string(), z.number()),
+  splats: z.array(splatSchema),
+  /** Files below --out that belong to it. */
+  files: z.array(z.string()),
+  /** The one command that runs exactly this again. */
+  reproduce: z.string(),
+});
+
+export const kernelSchema = z.object({
+  role: z.enum(['only', 'base', 'patched']),
+  id: z.string(),
+  title: z.string(),
+  release: z.string().optional(),
+  flavor: z.string(),
+});
+
+export const guestSchema = z.object({
+  name: z.string(),
+  kernel: z.number().int().nonnegative(),
+  share: z.string(),
+  /** Absent for a guest that did not boot. */
+  bootSeconds: z.number().optional(),
+  directory: z.string(),
+});
+
+export const rowClassSchema = z.enum(['same', 'regressed', 'fixed', 'newly-skipped', 'new', 'gone', 'flaky']);
+
+export const rowSchema = z.object({
+  class: rowClassSchema,
+  name: z.string(),
+  share: z.string(),
+  /** Absent where the row is about the case as a whole. */
+  subtest: z.string().optional(),
+  /** One status a repetition. */
+  base: z.array(statusSchema),
+  patched: z.array(statusSchema),
+  reason: z.string().optional(),
+  reproduce: z.string(),
+});
+
+export const expectationNoteSchema = z.object({
+  kind: z.enum(['unexpected-pass', 'stale']),
+  text: z.string(),
+});
+
+export const resultsSchema = z.object({
+  schema: z.literal('fuselage-results'),
+  version: z.literal(RESULTS_VERSION),
+  command: z.string(),
+  startedAt: z.iso.datetime(),
+  seconds: z.number().nonnegative(),
+  accelerator: z.object({ name: z.enum(['kvm', 'tcg']), reason: z.string() }),
+  qemu: z.object({ version: z.string(), origin: z.enum(['system', 'toolbox']) }),
+  kernels: z.array(kernelSchema).min(1),
+  shares: z.array(z.string()),
+  guests: z.array(guestSchema),
+  cases: z.array(caseResultSchema),
+  /** Subtests (or the case itself where it has none) by status. */
+  totals: z.record(statusSchema, z.number()),
+  expectations: z.array(expectationNoteSchema),
+  /** Set when the machinery failed; what had been found by then is kept. */
+  infrastructure: z.array(z.string()),
+  check: z
+    .object({
+      verdict: z.enum(['clean', 'regressed', 'infrastructure']),
+      series: z.array(z.string()),
+      fuzz: z.array(z.string()),
+      /** What the series' own manifests promise, and whether it was seen. */
+      claims: z.array(z.object({ text: z.string(), state: z.enum(['held', 'broken', 'not-measured']) })),
+      /** Every row that is not `same`. */
+      rows: z.array(rowSchema),
+      sameRows: z.number().int().nonnegative(),
+    })
+    .optional(),
+});
+
+export type Results = z.infer<typeof resultsSchema>;
+export type CaseResult = z.infer<typeof caseResultSchema>;
+export type Subtest = z.infer<typeof subtestSchema>;
+export type Splat = z.infer<typeof splatSchema>;
+export type Row = z.infer<typeof rowSchema>;
+export type RowClass = z.infer<typeof rowClassSchema>;
+export type KernelResult = z.infer<typeof kernelSchema>;
+export type GuestResult = z.infer<typeof guestSchema>;
+export type ExpectationNote = z.infer<typeof expectationNoteSchema>;
+
+export type Claim = NonNullable<Results['check']>['claims'][number];
+
+/** Statuses that say the kernel (or the case) is at fault. */
+export const BAD: ReadonlySet<Status> = new Set<Status>(['fail', 'crash', 'hang', 'timeout']);
+
+export function countTotals(cases: readonly CaseResult[]): Results['totals'] {
+  const totals = Object.fromEntries(statusSchema.options.map((status) => [status, 0])) as Record<Status, number>;
+  for (const one of cases) {
+    for (const subtest of one.subtests) totals[subtest.status]++;
+    // A case whose own end is worse than its subtests' (a crash, a splat) counts once more.
+    if (one.subtests.length === 0 || !one.subtests.some(({ status }) => status === one.status)) totals[one.status]++;
+  }
+  return totals;
+}

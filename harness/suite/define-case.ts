@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import type { RemoteProcess } from '../guest/ssh.ts';
+import type { Trait } from '../share/share.ts';
+import type { GuestTool } from '../toolbox/toolbox.ts';
+import type { Actor } from './actor.ts';
+
+/** What must be seen for a result to count (DESIGN, rule 1). */
+export type Proof =
+  /** The share was mounted as it should: its line of /proc/mounts, looked at before and after. */
+  | { readonly kind: 'mount' }
+  /** The program or the script counted something at least so often (`# proof NAME COUNT`). */
+  | { readonly kind: 'count'; readonly name: string; readonly atLeast: number };
+
+export const mounted = (): Proof => ({ kind: 'mount' });
+export const counted = (name: string, atLeast = 1): Proof => ({ kind: 'count', name, atLeast });
+
+/** What a scripted case works with. */
+export interface CaseContext {
+  readonly share: {
+    readonly name: string;
+    /** This case's own directory on the share, as the guest sees it. */
+    readonly guestDirectory: string;
+    /** The same directory on the host; only with the trait `host-directory`. */
+    readonly hostDirectory: string;
+  };
+  readonly guest: {
+    /** Runs a program in the guest to its end. */
+    run(command: readonly string[]): Promise<{ readonly code: number | undefined; readonly stdout: string; readonly stderr: string }>;
+    start(command: readonly string[]): Promise<RemoteProcess>;
+    /** A process in the guest that does one file operation at a time. */
+    actor(): Promise<Actor>;
+  };
+  /** Runs `body` as one subtest: it fails when body throws, and the next one still runs. */
+  subtest(name: string, body: () => Promise<void>): Promise<void>;
+  /** Counts towards a `count` proof. */
+  prove(name: string, count?: number): void;
+  /** Reports a count that base and patched kernels can be compared by. */
+  counter(name: string, value: number): void;
+}
+
+interface Common {
+  /** One line: what the case is about. */
+  readonly title: string;
+  readonly proof: readonly [Proof, ...Proof[]];
+  /** Shares without all of these skip the case, saying why. */
+  readonly needs?: readonly Trait[];
+  /** Programs that the guest must have beyond busybox, in /fuselage/bin. */
+  readonly tools?: readonly GuestTool[];
+  /** On the `fast` flavor with KVM; scaled by flavor and accelerator. Default 15. */
+  readonly timeoutSeconds?: number;
+}
+
+/** A C program that runs in the guest and prints KTAP, or a script that steers guest and host. */
+export type CaseDefinition = Common &
+  ({ readonly program: string; readonly args?: readonly string[] } | { readonly run: (context: CaseContext) => Promise<void> });
+
+/** For the type's sake: `export default defineCase({ ... })`. */
+export function defineCase(definition: CaseDefinition): CaseDefinition {
+  return definition;
+}

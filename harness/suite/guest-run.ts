@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Guest } from '../guest/guest.ts';
+import type { Context } from '../host/context.ts';
+import { explain, FuselageError, InfrastructureError, InterruptedError } from '../host/errors.ts';
+import { Scope } from '../host/scope.ts';
+import type { KernelImage } from '../kernel/image.ts';
+import type { CaseResult, GuestResult } from '../results/schema.ts';
+import { MOUNT_POINT, type ServedShare, type Share } from '../share/share.ts';
+import type { Qemu, Toolbox } from '../toolbox/toolbox.ts';
+import type { Accelerator } from '../vm/options.ts';
+import { TroubleError } from '../vm/machine.ts';
+import type { Case } from './discover.ts';
+import { statusOf, type ExpectationBook } from './expectations.ts';
+import { BOOT_WINDOW, LogWindows, TEARDOWN_WINDOW } from './log-windows.ts';
+import { runCase, type RawOutcome } from './run-case.ts';
+
+/** One guest's work: the cases of one share under one kernel. */
+export interface GuestPlan {
+  readonly kernelIndex: number;
+  readonly image: KernelImage;
+  readonly initramfs: string;
+  readonly share: Share;
+  readonly cases: readonly Case[];
+  readonly repetition: number;
+  /** Below --out. */
+  readonly directory: string;
+}
+
+export interface GuestRunOptions {
+  readonly context: Context;
+  readonly toolbox: Toolbox;
+  readonly qemu: Qemu;
+  readonly accelerator: Accelerator;
+  readonly out: string;
+  readonly expectations: ExpectationBook;
+  readonly onCase: (result: CaseResult) => void;
+  readonly onGuest: (result: GuestResult) => void;
+}
+
+/** What a kernel lacks for a share: the cases are skipped, saying so. */
+class ShareUnsupported extends Error {}
+
+/** The kernel has the file system and does not mount the share: that may well be the change under test. */
+class MountFailed extends Error {}
+
+/**
+ * Runs a plan's cases in order, in one guest after another: a guest that crashed, hung or let a case run
+ * out of time is done with, and the cases after that one get a fresh one. Results are told as they come.
+ * @throws InfrastructureError where the machinery failed; results told before that stand.
+ */
+export async function runGuestPlan(plan: GuestPlan, options: GuestRunOptions): Promise<void> {
+  const remaining = [...plan.cases];
+  try {
+    for (let incarnation = 1; incarnation === 1 || remaining.length > 0; incarnation++) await runOneGuest(plan, remaining, incarnation, options);
+  } catch (error) {
+    // No case vanishes: what was planned and did not get its turn says so.
+    const reason = error instanceof FuselageError ? error.message : 'the run ended early';
+    for (const one of remaining) options.onCase(makeResult(plan, one.name, { status: 'not-exercised', reason, subtests: [], seconds: 0, proof: [] }));
+    throw error;
+  }
+}
+
+/** @param remaining the cases to run; one is taken off when it is settled. */
+async function runOneGuest(plan: GuestPlan, remaining: Case[], incarnation: number, options: GuestRunOptions): Promise<void> {
+  const directory = incarnation === 1 ? plan.directory : `${plan.directory}-${incarnation}`;
+  const absolute = join(options.out, directory);
+  await mkdir(absolute, { recursive: true });
+  await Scope.run(async (scope) => {
+    const served = await plan.share.serve({ context: options.context, toolbox: options.toolbox, scope, directory: absolute });
+    const session = new Session(plan, options, directory, served);
+    let guest: Guest;
+    try {
+      guest = await session.boot(scope, absolute);
+    } catch (error) {
+      if (error instanceof ShareUnsupported) session.skipAll(remaining.splice(0), error.message);
+      else if (error instanceof MountFailed) session.failBoot(remaining.splice(0), 'fail', error.message);
+      else if (error instanceof TroubleError && error.trouble.kind !== 'infrastructure')
+        session.failBoot(remaining.splice(0), error.trouble.kind, `does not boot: ${error.trouble.reason}`);
+      else throw error;
+      return;
+    }
+    for (let [one] = remaining; one !== undefined; [one] = remaining) {
+      const state = await session.run(guest, one);
+      remaining.shift();
+      // A console that could not be written (a full disk) may have lost a splat: no verdict then.
+      if (guest.machine.console.writeError !== undefined) throw guest.machine.console.writeError;
+      if (state === 'guest lost') return;
+    }
+    await session.tearDown(guest);
+  });
+}
+
+class Session {
+  #windows: LogWindows | undefined;
+  #release = '';
+
+  constructor(
+    private readonly plan: GuestPlan,
+    private readonly options: GuestRunOptions,
+    private readonly directory: string,
+    private readonly served: ServedShare,
+  ) {}
+
+  async boot(scope: Scope, absolute: string): Promise<Guest> {
+    const { plan, options, served } = this;
+    const startedMilliseconds = performance.now();
+    const guestResult = { name: this.directory, kernel: plan.kernelIndex, share: plan.share.name, directory: this.directory };
+    let guest: Guest;
+    try {
+      guest = await Guest.boot(scope, {
+        ...options,
+        image: plan.image,
+        initramfs: plan.initramfs,
+        devices: served.devices,
+        directory: absolute,
+        onMachine: (machine) => {
+          this.#windows = new LogWindows(machine.console);
+        },
+      });
+    } catch (error) {
+      options.onGuest(guestResult);
+      throw error;
+    }
+    options.onGuest({ ...guestResult, bootSeconds: guest.bootSeconds });
+    this.#release = guest.release;
+    const proof = await this.#mount(guest);
+    this.#tell(BOOT_WINDOW, {
+      ...statusOf([{ name: 'boot', status: 'pass' }], [], this.#splatTitles(BOOT_WINDOW)),
+      subtests: [],
+      seconds: (performance.now() - startedMilliseconds) / 1_000,
+      proof: [`kernel ${guest.release}`, `mounted: ${proof}`],
+    });
+    return guest;
+  }
+
+  async run(guest: Guest, one: Case): Promise<'go on' | 'guest lost'> {
+    const { plan, served } = this;
+    const missing = (one.definition.needs ?? []).filter((trait) => !plan.share.traits.includes(trait));
+    if (missing.length > 0) {
+      this.#tell(one.name, { status: 'skip', reason: `${plan.share.name} has no ${missing.join(', ')}`, subtests: [], seconds: 0, proof: [] });
+      return 'go on';
+    }
+    const outputName = `${one.name.replace('/', '-')}.ktap`;
+    const ran = runCase(one, { guest, share: plan.share, served, outputFile: join(this.options.out, this.directory, outputName), signal: this.options.context.signal });
+    let outcome = await Promise.race([ran, ...(served.died === undefined ? [] : [served.died.then((words) => serverDied(plan.share.name, words))])]);
+    const files = 'program' in one.definition ? [`${this.directory}/${outputName}`] : [];
+    let mountProof: string | undefined;
+    if (outcome.end === undefined) {
+      try {
+        mountProof = await this.#mountLine(guest);
+        await this.#windows?.closed(one.name);
+      } catch (error) {
+        // The guest's end came right behind the program's: it belongs to the same case.
+        if (!(error instanceof TroubleError)) throw error;
+        outcome = { ...outcome, end: { kind: 'trouble', trouble: error.trouble } };
+      }
+    }
+    if (outcome.end?.kind === 'trouble' && outcome.end.trouble.kind === 'infrastructure') {
+      throw new InfrastructureError('vm.qemu-died', outcome.end.trouble.reason, { detail: outcome.end.trouble.tail.join('\n') });
+    }
+    const lost = outcome.end !== undefined;
+    if (lost) files.push(...(await this.#evidence(guest, outcome)));
+    this.#settle(one, outcome, mountProof, files);
+    return lost ? 'guest lost' : 'go on';
+  }
+
+  async tearDown(guest: Guest): Promise<void> {
+    const startedMilliseconds = performance.now();
+    const mark = (text: string) => guest.shell.run(['sh', '-c', `echo "fuselage: ${text} ${TEARDOWN_WINDOW}" > /dev/kmsg`]);
+    const problems: string[] = [];
+    try {
+      await guest.orTrouble(mark('begin'));
+      const unmount = await guest.orTrouble(guest.shell.run(['umount', MOUNT_POINT]));
+      if (unmount.exit.code !== 0) problems.push(`umount: ${unmount.stderr.trim()}`);
+      await guest.orTrouble(mark('end'));
+      await this.#windows?.closed(TEARDOWN_WINDOW);
+    } catch (error) {
+      if (!(error instanceof TroubleError) || error.trouble.kind === 'infrastructure') throw error;
+      problems.push(error.trouble.reason);
+    }
+    this.#tell(TEARDOWN_WINDOW, {
+      ...statusOf([{ name: 'umount', status: 'pass' }], problems, this.#splatTitles(TEARDOWN_WINDOW)),
+      subtests: [],
+      seconds: (performance.now() - startedMilliseconds) / 1_000,
+      proof: ['umount was asked for and answered'],
+    });
+  }
+
+  skipAll(cases: readonly Case[], reason: string): void {
+    for (const one of cases) this.#tell(one.name, { status: 'skip', reason, subtests: [], seconds: 0, proof: [] });
+  }
+
+  failBoot(cases: readonly Case[], status: 'fail' | 'crash' | 'hang', reason: string): void {
+    this.#splatTitles(BOOT_WINDOW);
+    this.#tell(BOOT_WINDOW, { status, reason, subtests: [], seconds: 0, proof: [], files: [`${this.directory}/console.log`] });
+    const consequence = status === 'fail' ? 'the share was not mounted' : 'the guest did not boot';
+    for (const one of cases) this.#tell(one.name, { status: 'not-exercised', reason: consequence, subtests: [], seconds: 0, proof: [] });
+  }
+
+  async #mount(guest: Guest): Promise<string> {
+    const { share } = this.plan;
+    const fileSystems = await guest.orTrouble(guest.shell.run(['cat', '/proc/filesystems']));
+    if (!fileSystems.stdout.split(/\s+/).includes(share.needsFileSystem)) throw new ShareUnsupported(`${guest.release} has no ${share.needsFileSystem}`);
+    const { type, source, options } = this.served.mount;
+    const mount = await guest.orTrouble(guest.shell.run(['mount', '-t', type, '-o', options, source, MOUNT_POINT]));
+    const line = await this.#mountLine(guest);
+    if (mount.exit.code !== 0 || line === undefined) throw new MountFailed(`${share.name} is not mounted: ${mount.stderr.trim() || 'no line in /proc/mounts'}`);
+    return line;
+  }
+
+  async #mountLine(guest: Guest): Promise<string | undefined> {
+    const mounts = await guest.orTrouble(guest.shell.run(['cat', '/proc/mounts']));
+    const found = this.plan.share.proof.exec(mounts.stdout);
+    return found === null ? undefined : mounts.stdout.slice(found.index).split('\n')[0];
+  }
+
+  /** What a lost guest leaves behind, and for a hang what it can still say. */
+  async #evidence(guest: Guest, outcome: RawOutcome): Promise<string[]> {
+    const files = [`${this.directory}/console.log`];
+    const trouble = outcome.end?.kind === 'trouble' ? outcome.end.trouble : undefined;
+    if (trouble?.kind === 'crash') return files;
+    const notes = {
+      'last-case.txt': `${this.#windows?.current ?? 'unknown'}\n`,
+      'servers.txt': this.served.describe?.() ?? 'this share has no server of its own\n',
+    };
+    const bundle = trouble?.bundle ?? (await guest.machine.collectHangBundle());
+    for (const [name, text] of Object.entries(notes)) await writeFile(join(this.options.out, this.directory, 'hang', name), text);
+    return [...files, ...[...bundle, ...Object.keys(notes).map((name) => `hang/${name}`)].map((name) => `${this.directory}/${name}`)];
+  }
+
+  #settle(one: Case, outcome: RawOutcome, mountLine: string | undefined, files: readonly string[]): void {
+    const { share } = this.plan;
+    const subtests = this.options.expectations.judge(one.name, share.name, this.#release, outcome.subtests);
+    const splats = this.#windows?.take(one.name) ?? [];
+    const proof: string[] = [];
+    const unproved: string[] = [];
+    for (const wanted of one.definition.proof) {
+      if (wanted.kind === 'mount') (mountLine === undefined ? unproved : proof).push(mountLine === undefined ? 'the share was no longer mounted' : `mounted: ${mountLine}`);
+      else {
+        const count = outcome.proofs.get(wanted.name) ?? 0;
+        (count >= wanted.atLeast ? proof : unproved).push(`${wanted.name}: ${count}${count >= wanted.atLeast ? '' : ` of ${wanted.atLeast}`}`);
+      }
+    }
+    let verdict = statusOf(subtests, outcome.problems, splats.map(({ title }) => title));
+    if (outcome.end?.kind === 'timeout') verdict = { status: 'timeout', reason: outcome.end.reason };
+    else if (outcome.end?.kind === 'trouble') verdict = { status: outcome.end.trouble.kind === 'hang' ? 'hang' : 'crash', reason: outcome.end.trouble.reason };
+    else if (unproved.length > 0 && ['pass', 'xfail', 'xpass'].includes(verdict.status)) verdict = { status: 'not-exercised', reason: `no proof: ${unproved.join(', ')}` };
+    this.#tell(one.name, { ...verdict, subtests, splats, seconds: outcome.seconds, proof, files: [...files], counters: { ...outcome.counters } });
+  }
+
+  #splatTitles(window: string): string[] {
+    this.#windowSplats = this.#windows?.take(window) ?? [];
+    return this.#windowSplats.map(({ title }) => title);
+  }
+
+  #windowSplats: CaseResult['splats'] = [];
+
+  #tell(name: string, result: Pick<CaseResult, 'status' | 'subtests' | 'seconds' | 'proof'> & Partial<CaseResult>): void {
+    const own = name === BOOT_WINDOW || name === TEARDOWN_WINDOW;
+    this.options.onCase(makeResult(this.plan, name, { ...(own ? { splats: [...this.#windowSplats] } : {}), ...result }));
+  }
+}
+
+function makeResult(plan: GuestPlan, name: string, result: Pick<CaseResult, 'status' | 'subtests' | 'seconds' | 'proof'> & Partial<CaseResult>): CaseResult {
+  const what = name.startsWith('guest/') ? '' : ` ${name}`;
+  return {
+    kernel: plan.kernelIndex,
+    name,
+    share: plan.share.name,
+    repetition: plan.repetition,
+    counters: {},
+    splats: [],
+    files: [],
+    reproduce: `fuselage run --kernel ${plan.image.reproduce} --share ${plan.share.name}${what}`,
+    ...result,
+  };
+}
+
+function serverDied(share: string, words: string): never {
+  throw new InfrastructureError('share.server-died', `the server of ${share} died while a case ran`, { hint: 'see its log in the guest\'s folder', detail: words });
+}
+
+/** One line for a failure of the machinery; rethrows what is none. */
+export function infrastructureLine(error: unknown): string {
+  const known = explain(error);
+  if (known instanceof InterruptedError) throw known;
+  if (known instanceof FuselageError && known.exitCode === 3) return known.line;
+  throw error;
+}

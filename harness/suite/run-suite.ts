@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import { availableParallelism } from 'node:os';
+import type { Context } from '../host/context.ts';
+import { InterruptedError } from '../host/errors.ts';
+import { compilePrograms, TOOLS } from '../guest/compile.ts';
+import { makeInitramfs } from '../guest/image.ts';
+import type { KernelImage } from '../kernel/image.ts';
+import { countTotals, RESULTS_VERSION, type CaseResult, type KernelResult, type Results } from '../results/schema.ts';
+import type { Share } from '../share/share.ts';
+import { Toolbox } from '../toolbox/toolbox.ts';
+import { probeAccelerator } from '../vm/accelerator.ts';
+import { programsOf, type Case } from './discover.ts';
+import { ExpectationBook, readExpectations } from './expectations.ts';
+import { infrastructureLine, runGuestPlan, type GuestPlan } from './guest-run.ts';
+
+export interface SuiteRequest {
+  readonly kernels: readonly { readonly role: KernelResult['role']; readonly image: KernelImage }[];
+  readonly shares: readonly Share[];
+  readonly cases: readonly Case[];
+  /** Guests at a time. */
+  readonly jobs?: number;
+  /** How often each kernel runs each case; for statistics, never to turn red into green. */
+  readonly repeat?: number;
+  readonly out: string;
+  /** The command line, for the results. */
+  readonly command: string;
+}
+
+/** What listeners are told while a suite runs. */
+export interface SuiteListener {
+  onPlan?(plan: {
+    readonly accelerator: Results['accelerator'];
+    readonly qemuVersion: string;
+    readonly roles: readonly KernelResult['role'][];
+    readonly guests: number;
+    readonly cases: number;
+  }): void;
+  onCase?(result: CaseResult): void;
+}
+
+/**
+ * Runs every case on every share under every kernel. Always returns what was found, in a stable order;
+ * failures of the machinery are listed in `infrastructure`, and so is an interruption.
+ */
+export async function runSuite(context: Context, request: SuiteRequest, listener: SuiteListener): Promise<Results> {
+  const startedAt = new Date();
+  const toolbox = await Toolbox.open(context);
+  const [qemu, programs] = await Promise.all([toolbox.qemu(), compilePrograms(context, [...TOOLS, ...programsOf(request.cases)])]);
+  const tools = [...new Set(request.cases.flatMap(({ definition }) => definition.tools ?? []))].sort();
+  const initramfs = new Map<string, string>();
+  for (const { image } of request.kernels) initramfs.set(image.id, await makeInitramfs(context, toolbox, programs, image.modulesDirectory, tools));
+  const [first] = request.kernels;
+  if (first === undefined) throw new Error('a suite without a kernel');
+  const probe = await probeAccelerator(context, qemu, { bzImage: first.image.bzImage, initramfs: initramfs.get(first.image.id) ?? '' });
+  const plans = makePlans(request, initramfs);
+  const accelerator = { name: probe.accelerator, reason: probe.reason };
+  listener.onPlan?.({ accelerator, qemuVersion: qemu.version, roles: request.kernels.map(({ role }) => role), guests: plans.length, cases: plans.reduce((sum, plan) => sum + plan.cases.length, 0) });
+
+  const expectations = new ExpectationBook(await readExpectations());
+  const found: CaseResult[] = [];
+  const guests: Results['guests'] = [];
+  const infrastructure: string[] = [];
+  const queue = [...plans];
+  const worker = async () => {
+    for (let plan = queue.shift(); plan !== undefined; plan = queue.shift()) {
+      try {
+        await runGuestPlan(plan, {
+          context,
+          toolbox,
+          qemu,
+          accelerator: probe.accelerator,
+          out: request.out,
+          expectations,
+          onGuest: (guest) => guests.push(guest),
+          onCase: (result) => {
+            found.push(result);
+            listener.onCase?.(result);
+          },
+        });
+      } catch (error) {
+        if (error instanceof InterruptedError || context.signal.aborted) throw new InterruptedError();
+        infrastructure.push(`${plan.directory}: ${infrastructureLine(error)}`);
+      }
+    }
+  };
+  const workers = Array.from({ length: Math.min(request.jobs ?? availableParallelism(), plans.length) }, worker);
+  const ends = await Promise.allSettled(workers);
+  for (const end of ends) {
+    if (end.status === 'fulfilled') continue;
+    if (!(end.reason instanceof InterruptedError)) throw end.reason as Error;
+    if (!infrastructure.includes('interrupted')) infrastructure.push('interrupted');
+  }
+  const releases = new Map(found.flatMap((one) => one.proof.filter((line) => line.startsWith('kernel ')).map((line) => [one.kernel, line.slice('kernel '.length)] as const)));
+  return {
+    schema: 'fuselage-results',
+    version: RESULTS_VERSION,
+    command: request.command,
+    startedAt: startedAt.toISOString(),
+    seconds: (Date.now() - startedAt.getTime()) / 1_000,
+    accelerator,
+    qemu: { version: qemu.version, origin: qemu.origin },
+    kernels: request.kernels.map(({ role, image }, index) => {
+      const release = releases.get(index) ?? image.release;
+      return { role, id: image.id, title: image.title, flavor: image.flavor, ...(release === undefined ? {} : { release }) };
+    }),
+    shares: request.shares.map(({ name }) => name),
+    guests,
+    cases: inOrder(found, request),
+    totals: countTotals(found),
+    expectations: expectations.notes(),
+    infrastructure,
+  };
+}
+
+/** A guest per kernel, share and repetition; kernels alternate, so that base and patched meet the same weather. */
+function makePlans(request: SuiteRequest, initramfs: ReadonlyMap<string, string>): GuestPlan[] {
+  const plans: GuestPlan[] = [];
+  for (let repetition = 1; repetition <= (request.repeat ?? 1); repetition++)
+    for (const share of request.shares)
+      for (const [kernelIndex, { role, image }] of request.kernels.entries())
+        plans.push({
+          kernelIndex,
+          image,
+          initramfs: initramfs.get(image.id) ?? '',
+          share,
+          cases: request.cases,
+          repetition,
+          directory: [...(role === 'only' ? [] : [role]), share.name, ...(repetition === 1 ? [] : [`r${repetition}`])].join('-'),
+        });
+  return plans;
+}
+
+/** Guests run side by side; the report does not depend on which was faster. */
+function inOrder(found: readonly CaseResult[], request: SuiteRequest): CaseResult[] {
+  const shareOrder = new Map(request.shares.map(({ name }, index) => [name, index]));
+  const caseOrder = new Map(['guest/boot', ...request.cases.map(({ name }) => name), 'guest/teardown'].map((name, index) => [name, index]));
+  const keys = (one: CaseResult) => [shareOrder.get(one.share) ?? 0, caseOrder.get(one.name) ?? 0, one.kernel, one.repetition];
+  return [...found].sort((a, b) => {
+    const [left, right] = [keys(a), keys(b)];
+    return left.map((value, index) => value - (right[index] ?? 0)).find((difference) => difference !== 0) ?? 0;
+  });
+}
