@@ -31,6 +31,8 @@ const intoFuseInit = (name: string, line: string): string => insert(name, 'fs/fu
 
 const check = async (args: readonly string[]): Promise<{ code: number | null; stderr: string; results: Results }> => {
   const { code, stdout, stderr } = await fuselage(['check', '--tree', '6.12', '--json', ...args]);
+  // Without results, what it says on stderr is the only trace of why.
+  if (stdout === '') throw new Error(`check ended with ${code} and no results:\n${stderr}`);
   return { code, stderr, results: resultsSchema.parse(JSON.parse(stdout)) };
 };
 

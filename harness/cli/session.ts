@@ -28,6 +28,11 @@ export async function inSession(work: (session: Session) => Promise<ExitCode>): 
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
   const cache = new Cache(cacheRoot());
+  // Work that waits for something that can no longer come would end the program without a word.
+  const drained = () => {
+    finish(new Error('the program ran out of work before it was done'));
+  };
+  process.once('beforeExit', drained);
   try {
     await cache.ensureRoot();
     process.exitCode = await work({ context: { cache, emit: display.emit, signal: abort.signal }, display });
@@ -35,6 +40,7 @@ export async function inSession(work: (session: Session) => Promise<ExitCode>): 
     display.stop();
     finish(abort.signal.aborted ? new InterruptedError() : error);
   } finally {
+    process.off('beforeExit', drained);
     display.stop();
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, interrupt);
   }

@@ -67,13 +67,17 @@ export class GuestShell {
 
   /** Starts a program; arguments are quoted here and nowhere else. */
   async start(command: readonly string[]): Promise<RemoteProcess> {
-    const channel = await new Promise<ClientChannel>((resolve, reject) => {
-      this.client.exec(`exec ${command.map((word) => quote(word)).join(' ')}`, (error, opened) => {
-        if (error === undefined) resolve(opened);
-        else reject(unreachable(error));
-      });
+    return await new Promise<RemoteProcess>((resolve, reject) => {
+      try {
+        this.client.exec(`exec ${command.map((word) => quote(word)).join(' ')}`, (error, channel) => {
+          // Listened to at once: a short program's exit can come in the very packet that opens the channel.
+          if (error === undefined) resolve(fromChannel(channel, this.closed));
+          else reject(unreachable(error));
+        });
+      } catch (error) {
+        reject(unreachable(error instanceof Error ? error : new Error(String(error)))); // "Not connected" is thrown
+      }
     });
-    return fromChannel(channel, this.closed);
   }
 
   /** Runs a program to its end and returns what it printed; at most 1 MiB of each stream is kept. */

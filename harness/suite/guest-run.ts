@@ -282,10 +282,10 @@ function serverDied(share: string, words: string): never {
   throw new InfrastructureError('share.server-died', `the server of ${share} died while a case ran`, { hint: 'see its log in the guest\'s folder', detail: words });
 }
 
-/** One line for a failure of the machinery; rethrows what is none. */
+/** One line for a failure of the machinery; a failure that we do not know keeps its stack, and the results stand. */
 export function infrastructureLine(error: unknown): string {
   const known = explain(error);
   if (known instanceof InterruptedError) throw known;
-  if (known instanceof FuselageError && known.exitCode === 3) return known.line;
-  throw error;
+  if (known instanceof FuselageError) return known.line;
+  return `unexpected: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
 }
