@@ -22,6 +22,7 @@ export type ErrorCode =
   | 'case.invalid'
   | 'case.does-not-compile'
   | 'share.unknown'
+  | 'share.window'
   | 'expectation.invalid'
   | 'packages.missing'
   | 'network.unreachable'

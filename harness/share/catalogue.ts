@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { InputError } from '../host/errors.ts';
+import { device } from './device.ts';
 import { ext4, tmpfs } from './local.ts';
 import { ninep } from './ninep.ts';
 import type { Share } from './share.ts';
@@ -10,6 +11,10 @@ export const SHARES: readonly Share[] = [
   virtiofs('virtiofs-always', 'virtiofsd, cache=always', 'always'),
   virtiofs('virtiofs-never', 'virtiofsd, cache=never', 'never'),
   virtiofs('virtiofs-writeback', 'virtiofsd, cache=auto with write-back caching', 'auto', ['--writeback']),
+  device('device', 'our own virtio-fs device, no DAX window', undefined),
+  device('device-dax', 'our own virtio-fs device, dax=always through a window', 'always'),
+  device('device-dax-inode', 'our own virtio-fs device, dax=inode: files that the server marks', 'inode'),
+  device('device-dax-default', 'our own virtio-fs device with a window, mounted without a dax option', 'default'),
   ninep('9p', '9p, cache=none', 'none'),
   ninep('9p-mmap', '9p, cache=mmap', 'mmap'),
   ninep('9p-loose', '9p, cache=loose', 'loose'),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import type { Context } from '../host/context.ts';
 import type { Scope } from '../host/scope.ts';
+import type { Device } from '../device/device.ts';
+import type { SessionOptions } from '../device/serve/session.ts';
 import type { Toolbox } from '../toolbox/toolbox.ts';
 
 export const MOUNT_POINT = '/mnt/share';
@@ -12,7 +14,24 @@ export type Trait =
   /** open(2) takes O_DIRECT. */
   | 'direct-io'
   /** Shared writable mappings are allowed. */
-  | 'shared-mmap';
+  | 'shared-mmap'
+  /** Our own device serves it: requests can be steered, counted and traced. */
+  | 'device'
+  /** The device has a DAX window. */
+  | 'dax-window'
+  /** Every file is mapped through the window (dax=always). */
+  | 'dax';
+
+/** What a case asks of a share with the trait `device`; cases that ask for the same share a guest. */
+export interface DeviceSettings {
+  /** Size of the DAX window in ranges of 2 MiB. */
+  readonly windowRanges?: number;
+  readonly session?: Partial<SessionOptions>;
+  /** Two guests on one store, each with a window of its own. */
+  readonly guests?: 2;
+  /** Of each guest. */
+  readonly memoryMiB?: number;
+}
 
 export interface ServeOptions {
   readonly context: Context;
@@ -33,6 +52,10 @@ export interface ServedShare {
   readonly died?: Promise<string>;
   /** What the servers had outstanding, for a hang's bundle. */
   readonly describe?: () => string;
+  /** The device itself, for a share with the trait `device`. */
+  readonly device?: Device;
+  /** The same share for a second guest. */
+  readonly peer?: ServedShare;
 }
 
 /** How the guest sees a directory: served, attached, mounted and proved mounted. */
@@ -42,7 +65,8 @@ export interface Share {
   readonly traits: readonly Trait[];
   /** Names of /proc/filesystems that the guest's kernel must have. */
   readonly needsFileSystem: string;
-  serve(options: ServeOptions): Promise<ServedShare>;
+  /** @param settings for shares with the trait `device`; others take no notice. */
+  serve(options: ServeOptions, settings?: DeviceSettings): Promise<ServedShare>;
   /** Matches the line of /proc/mounts that proves the mount (proc(5)): type, and options that matter. */
   readonly proof: RegExp;
 }
