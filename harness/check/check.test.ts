@@ -37,7 +37,7 @@ const cases = [
 ];
 const results: Results = {
   schema: 'fuselage-results',
-  version: 1,
+  version: 2,
   command: 'fuselage check --tree 6.12 --series x',
   startedAt: '2026-01-02T03:04:05.000Z',
   seconds: 12.5,

@@ -5,9 +5,10 @@ import { buildKernel, type Build } from '../kernel/build.ts';
 import { DEFAULT_FLAVOR, type Flavor } from '../kernel/flavor.ts';
 import type { Series } from '../kernel/series.ts';
 import type { Tree } from '../kernel/tree.ts';
-import { BAD, type CaseResult, type Claim, type Results, type Row } from '../results/schema.ts';
+import { BAD, type CaseResult, type Claim, type CounterRow, type Results, type Row } from '../results/schema.ts';
 import { runSuite, type SuiteListener, type SuiteRequest } from '../suite/run-suite.ts';
 import { pairRows, withoutEchoes } from '../verdict/classify.ts';
+import { compareCounters, rowsOf } from '../verdict/wire.ts';
 
 export interface CheckRequest extends Omit<SuiteRequest, 'kernels'> {
   readonly tree: Tree;
@@ -36,14 +37,13 @@ export async function check(context: Context, request: CheckRequest, listener: S
 
 /** Adds rows and verdict to the results of a suite that ran under two kernels. */
 export function judge(suite: Results, series: readonly Series[], patched: Pick<Build, 'fuzz'>, command: string): Results {
-  const rows = withoutEchoes(pairRows(suite.cases, 0, 1)).map((row) => ({
-    ...row,
-    reproduce: `${command} --share ${row.share}${row.name.startsWith('guest/') ? '' : ` ${row.name}`}`,
-  }));
+  const again = (row: { readonly name: string; readonly share: string }) => `${command} --share ${row.share}${row.name.startsWith('guest/') ? '' : ` ${row.name}`}`;
+  const counters = compareCounters(suite.cases, 0, 1);
+  const rows = [...withoutEchoes(pairRows(suite.cases, 0, 1)).map((row) => ({ ...row, reproduce: again(row) })), ...rowsOf(counters, again)];
   const changed = rows.filter((row) => row.class !== 'same');
   const regressed = changed.some((row) => row.class === 'regressed');
   // A base that does not even boot or mount is nothing to compare with.
-  const grounded = suite.cases.length > 0 && !suite.cases.some((one) => one.kernel === 0 && one.name === 'guest/boot' && BAD.has(one.status));
+  const grounded = suite.cases.length > 0 && !suite.cases.some((one) => one.kernel === 0 && one.name.startsWith('guest/boot') && BAD.has(one.status));
   const complete = suite.infrastructure.length === 0 && grounded;
   return {
     ...suite,
@@ -52,7 +52,8 @@ export function judge(suite: Results, series: readonly Series[], patched: Pick<B
       verdict: regressed ? 'regressed' : complete ? 'clean' : 'infrastructure',
       series: series.map(({ title }) => title),
       fuzz: [...patched.fuzz],
-      claims: series.flatMap((one) => claimsOf(one, changed, suite.cases)),
+      claims: series.flatMap((one) => claimsOf(one, changed, counters, suite.cases)),
+      counters,
       rows: changed,
       sameRows: rows.length - changed.length,
     },
@@ -66,7 +67,7 @@ function commandOf({ tree, series, flavor, fragmentFiles }: CheckRequest): strin
   return `fuselage check ${words.map((word) => quote(word)).join(' ')}`;
 }
 
-function claimsOf(series: Series, changed: readonly Row[], cases: readonly CaseResult[]): Claim[] {
+function claimsOf(series: Series, changed: readonly Row[], counters: readonly CounterRow[], cases: readonly CaseResult[]): Claim[] {
   const caught = (series.manifest?.caughtBy ?? []).flatMap((catcher) =>
     catcher.shares.map((share): Claim => {
       const [area, file, ...subtest] = catcher.case.split('/');
@@ -78,7 +79,13 @@ function claimsOf(series: Series, changed: readonly Row[], cases: readonly CaseR
       return { text: `caught by ${catcher.case} on ${share}`, state: !ran ? 'not-measured' : held ? 'held' : 'broken' };
     }),
   );
-  const changes = (series.manifest?.changes ?? []).map((text): Claim => ({ text, state: 'not-measured' }));
+  const changes = (series.manifest?.changes ?? []).map((change): Claim => {
+    const { counter, atMost } = change;
+    const promise = `${change.case} on ${change.share}: ${counter} at most ${atMost} of before`;
+    const row = counters.find((one) => one.name === change.case && one.share === change.share && one.counter === counter);
+    if (row === undefined) return { text: promise, state: 'not-measured' };
+    return { text: `${promise} (${row.base} -> ${row.patched})`, state: row.patched <= row.base * atMost ? 'held' : 'broken' };
+  });
   return [...caught, ...changes];
 }
 

@@ -16,8 +16,8 @@ const manifestSchema = z.strictObject({
   kernels: z.array(z.string()).min(1),
   /** A mutant: the cases (name or name/subtest) that must catch it, and on which shares. */
   caughtBy: z.array(z.object({ case: z.string(), shares: z.array(z.string()).min(1) })).optional(),
-  /** A forward series: what must change, in words, until a share can count it. */
-  changes: z.array(z.string()).optional(),
+  /** A forward series: which counts must fall, and to what share of the base's at most. */
+  changes: z.array(z.strictObject({ case: z.string(), share: z.string(), counter: z.string(), atMost: z.number().positive() })).optional(),
 });
 
 export type SeriesManifest = z.infer<typeof manifestSchema>;

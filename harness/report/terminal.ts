@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import Table from 'cli-table3';
 import pc from 'picocolors';
-import { BAD, type CaseResult, type Results, type Row, type Status } from '../results/schema.ts';
+import { BAD, type CaseResult, type CounterRow, type Results, type Row, type Status } from '../results/schema.ts';
 
 const COLORS: Readonly<Record<Status, (text: string) => string>> = {
   pass: pc.green,
@@ -29,7 +29,7 @@ export function caseLine(one: CaseResult, kernelRole: string | undefined): strin
 /** The summary on one screen: worst first, then how to see it again. */
 export function renderTerminal(results: Results): string {
   const lines: string[] = ['', ...headline(results)];
-  if (results.check !== undefined) lines.push(...checkRows(results.check.rows), ...claims(results));
+  if (results.check !== undefined) lines.push(...checkRows(results.check.rows), ...wire(results.check.counters), ...claims(results));
   else lines.push(...byShare(results), ...failures(results));
   for (const note of results.expectations) lines.push(pc.magenta(`${note.kind}: ${note.text}`));
   for (const text of results.infrastructure) lines.push(pc.red(`infrastructure: ${text}`));
@@ -93,6 +93,22 @@ function statuses(all: readonly Status[]): string {
   if (new Set(all).size === 1) return all[0] ?? '';
   const bad = all.filter((status) => BAD.has(status)).length;
   return `bad ${bad} of ${all.length}`;
+}
+
+/** Counts side by side: under emulation they are what can be compared. */
+function wire(counters: readonly CounterRow[]): string[] {
+  if (counters.length === 0) return [];
+  const table = new Table({ head: ['on the wire', 'base', 'patched', 'ratio', 'may be'], style: { head: [], border: [] } });
+  let last = '';
+  for (const row of counters) {
+    const heading = `${row.share} ${row.name}`;
+    if (heading !== last) table.push([{ content: pc.bold(heading), colSpan: 5 }]);
+    last = heading;
+    const ratio = row.base === row.patched ? '1' : row.base === 0 ? '-' : (row.patched / row.base).toPrecision(2);
+    const paint = !row.allowed ? pc.red : row.base === row.patched ? pc.dim : row.rule === undefined ? pc.yellow : pc.green;
+    table.push([paint(row.counter), row.base, paint(String(row.patched)), ratio, row.rule ?? 'anything']);
+  }
+  return [table.toString()];
 }
 
 function claims(results: Results): string[] {

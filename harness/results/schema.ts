@@ -2,10 +2,10 @@
 import { z } from 'zod';
 
 /**
- * results.json, version 1: everything a run found, and the only input of every report.
+ * results.json, version 2: everything a run found, and the only input of every report.
  * docs/results.md describes it; a change that a reader could notice raises the version.
  */
-export const RESULTS_VERSION = 1;
+export const RESULTS_VERSION = 2;
 
 export const statusSchema = z.enum([
   'pass',
@@ -59,6 +59,8 @@ export const caseResultSchema = z.object({
   proof: z.array(z.string()),
   /** Counts that the case or the share reports; wire counters when a device serves the share. */
   counters: z.record(z.string(), z.number()),
+  /** Which of them may differ between base and patched kernel, and in which direction. */
+  wire: z.record(z.string(), z.enum(['same', 'fewer', 'more'])).optional(),
   splats: z.array(splatSchema),
   /** Files below --out that belong to it. */
   files: z.array(z.string()),
@@ -98,6 +100,17 @@ export const rowSchema = z.object({
   reproduce: z.string(),
 });
 
+/** A count under both kernels: of cases that have rules for theirs. */
+export const counterRowSchema = z.object({
+  name: z.string(),
+  share: z.string(),
+  counter: z.string(),
+  base: z.number(),
+  patched: z.number(),
+  rule: z.enum(['same', 'fewer', 'more']).optional(),
+  allowed: z.boolean(),
+});
+
 export const expectationNoteSchema = z.object({
   kind: z.enum(['unexpected-pass', 'stale']),
   text: z.string(),
@@ -127,6 +140,8 @@ export const resultsSchema = z.object({
       fuzz: z.array(z.string()),
       /** What the series' own manifests promise, and whether it was seen. */
       claims: z.array(z.object({ text: z.string(), state: z.enum(['held', 'broken', 'not-measured']) })),
+      /** What crossed the wire, base beside patched. */
+      counters: z.array(counterRowSchema),
       /** Every row that is not `same`. */
       rows: z.array(rowSchema),
       sameRows: z.number().int().nonnegative(),
@@ -139,6 +154,7 @@ export type CaseResult = z.infer<typeof caseResultSchema>;
 export type Subtest = z.infer<typeof subtestSchema>;
 export type Splat = z.infer<typeof splatSchema>;
 export type Row = z.infer<typeof rowSchema>;
+export type CounterRow = z.infer<typeof counterRowSchema>;
 export type RowClass = z.infer<typeof rowClassSchema>;
 export type KernelResult = z.infer<typeof kernelSchema>;
 export type GuestResult = z.infer<typeof guestSchema>;

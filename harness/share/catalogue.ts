@@ -23,7 +23,7 @@ export const SHARES: readonly Share[] = [
 ];
 
 /** What `run` and `check` take when no --share is given. */
-export const DEFAULT_SHARES = ['virtiofs', '9p', 'ext4', 'tmpfs'] as const;
+export const DEFAULT_SHARES = ['virtiofs', 'device-dax', '9p', 'ext4', 'tmpfs'] as const;
 
 export function shareNamed(name: string): Share {
   const share = SHARES.find((candidate) => candidate.name === name);

@@ -68,6 +68,25 @@ export class Actor {
   munmap(map: number): Promise<number> {
     return this.#number(`munmap ${map}`);
   }
+  /** Stores one byte at each multiple of `stride`. */
+  fill(map: number, stride: number, byte: number): Promise<number> {
+    return this.#number(`fill ${map} ${stride} ${byte}`);
+  }
+  /** Loads a byte at each multiple of `stride`. @returns their sum. */
+  scan(map: number, stride: number): Promise<number> {
+    return this.#number(`scan ${map} ${stride}`);
+  }
+  /** pread(2) into a mapping. */
+  preadIntoMap(handle: number, offset: number, map: number, mapOffset: number, length: number): Promise<number> {
+    return this.#number(`preadmap ${handle} ${offset} ${map} ${mapOffset} ${length}`);
+  }
+  punch(handle: number, offset: number, length: number): Promise<number> {
+    return this.#number(`punch ${handle} ${offset} ${length}`);
+  }
+  /** The process's own id in the guest: what requests of it carry. */
+  pid(): Promise<number> {
+    return this.#number('pid');
+  }
   stat(path: string): Promise<number> {
     return this.#number(`stat ${path}`);
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
+import type { Device } from '../device/device.ts';
 import type { RemoteProcess } from '../guest/ssh.ts';
-import type { Trait } from '../share/share.ts';
+import type { DeviceSettings, Trait } from '../share/share.ts';
 import type { GuestTool } from '../toolbox/toolbox.ts';
 import type { Actor } from './actor.ts';
 
@@ -14,6 +15,20 @@ export type Proof =
 export const mounted = (): Proof => ({ kind: 'mount' });
 export const counted = (name: string, atLeast = 1): Proof => ({ kind: 'count', name, atLeast });
 
+/** A guest, as a case uses it. */
+export interface GuestTools {
+  /** Runs a program in the guest to its end. */
+  run(command: readonly string[]): Promise<{ readonly code: number | undefined; readonly stdout: string; readonly stderr: string }>;
+  start(command: readonly string[]): Promise<RemoteProcess>;
+  /** A process in the guest that does one file operation at a time. */
+  actor(): Promise<Actor>;
+  /** Unmounts the share and mounts it again, with other options if any are given. */
+  remount(options?: string): Promise<void>;
+}
+
+/** How a count on the wire may differ between base and patched kernel: not at all, downwards only, upwards only. */
+export type WireRule = 'same' | 'fewer' | 'more';
+
 /** What a scripted case works with. */
 export interface CaseContext {
   readonly share: {
@@ -23,15 +38,14 @@ export interface CaseContext {
     /** The same directory on the host; only with the trait `host-directory`. */
     readonly hostDirectory: string;
   };
-  readonly guest: {
-    /** Runs a program in the guest to its end. */
-    run(command: readonly string[]): Promise<{ readonly code: number | undefined; readonly stdout: string; readonly stderr: string }>;
-    start(command: readonly string[]): Promise<RemoteProcess>;
-    /** A process in the guest that does one file operation at a time. */
-    actor(): Promise<Actor>;
-  };
+  readonly guest: GuestTools;
+  /** The second guest on the same store; only with `device: { guests: 2 }`. */
+  readonly peer: GuestTools;
+  /** The device that serves the first guest; only with the trait `device`. */
+  readonly device: Device;
+  readonly peerDevice: Device;
   /** Runs `body` as one subtest: it fails when body throws, and the next one still runs. */
-  subtest(name: string, body: () => Promise<void>): Promise<void>;
+  subtest(name: string, body: () => Promise<void> | void): Promise<void>;
   /** Counts towards a `count` proof. */
   prove(name: string, count?: number): void;
   /** Reports a count that base and patched kernels can be compared by. */
@@ -46,6 +60,12 @@ interface Common {
   readonly needs?: readonly Trait[];
   /** Programs that the guest must have beyond busybox, in /fuselage/bin. */
   readonly tools?: readonly GuestTool[];
+  /** What it wants of a share with the trait `device`; cases that want the same share a guest. */
+  readonly device?: DeviceSettings;
+  /** Counts (operations, `REMOVEMAPPING entries`, own counters) that are exact, and how they may change: another change regresses. */
+  readonly wire?: Readonly<Record<string, WireRule>>;
+  /** The case looks at what the kernel did against the protocol itself; else that fails it. */
+  readonly ownViolations?: true;
   /** On the `fast` flavor with KVM; scaled by flavor and accelerator. Default 15. */
   readonly timeoutSeconds?: number;
 }

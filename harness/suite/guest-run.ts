@@ -7,7 +7,7 @@ import { explain, FuselageError, InfrastructureError, InterruptedError } from '.
 import { Scope } from '../host/scope.ts';
 import type { KernelImage } from '../kernel/image.ts';
 import type { CaseResult, GuestResult } from '../results/schema.ts';
-import { MOUNT_POINT, type ServedShare, type Share } from '../share/share.ts';
+import { MOUNT_POINT, type DeviceSettings, type ServedShare, type Share } from '../share/share.ts';
 import type { Qemu, Toolbox } from '../toolbox/toolbox.ts';
 import type { Accelerator } from '../vm/options.ts';
 import { TroubleError } from '../vm/machine.ts';
@@ -23,6 +23,10 @@ export interface GuestPlan {
   readonly initramfs: string;
   readonly share: Share;
   readonly cases: readonly Case[];
+  /** What all these cases want of a share with the trait `device`. */
+  readonly settings: DeviceSettings;
+  /** Tells guests of one share apart: "" for the usual settings. */
+  readonly variant: string;
   readonly repetition: number;
   /** Below --out. */
   readonly directory: string;
@@ -68,7 +72,7 @@ async function runOneGuest(plan: GuestPlan, remaining: Case[], incarnation: numb
   const absolute = join(options.out, directory);
   await mkdir(absolute, { recursive: true });
   await Scope.run(async (scope) => {
-    const served = await plan.share.serve({ context: options.context, toolbox: options.toolbox, scope, directory: absolute });
+    const served = await plan.share.serve({ context: options.context, toolbox: options.toolbox, scope, directory: absolute }, plan.settings);
     const session = new Session(plan, options, directory, served);
     let guest: Guest;
     try {
@@ -95,6 +99,7 @@ async function runOneGuest(plan: GuestPlan, remaining: Case[], incarnation: numb
 class Session {
   #windows: LogWindows | undefined;
   #release = '';
+  #peer: Guest | undefined;
 
   constructor(
     private readonly plan: GuestPlan,
@@ -109,23 +114,39 @@ class Session {
     const guestResult = { name: this.directory, kernel: plan.kernelIndex, share: plan.share.name, directory: this.directory };
     let guest: Guest;
     try {
-      guest = await Guest.boot(scope, {
-        ...options,
-        image: plan.image,
-        initramfs: plan.initramfs,
-        devices: served.devices,
-        directory: absolute,
-        onMachine: (machine) => {
-          this.#windows = new LogWindows(machine.console);
-        },
-      });
+      const common = { ...options, image: plan.image, initramfs: plan.initramfs, ...(plan.settings.memoryMiB === undefined ? {} : { memoryMiB: plan.settings.memoryMiB }) };
+      const second = served.peer;
+      [guest, this.#peer] = await Promise.all([
+        Guest.boot(scope, {
+          ...common,
+          devices: served.devices,
+          directory: absolute,
+          onMachine: (machine) => {
+            this.#windows = new LogWindows(machine.console);
+          },
+        }),
+        second === undefined
+          ? undefined
+          : Guest.boot(scope, {
+              ...common,
+              devices: second.devices,
+              directory: join(absolute, 'peer'),
+              // Its splats are charged to whatever the first guest is about.
+              onMachine: (machine) => {
+                machine.console.onLine(({ text }) => {
+                  this.#windows?.feedOther(text);
+                });
+              },
+            }),
+      ]);
     } catch (error) {
       options.onGuest(guestResult);
       throw error;
     }
     options.onGuest({ ...guestResult, bootSeconds: guest.bootSeconds });
     this.#release = guest.release;
-    const proof = await this.#mount(guest);
+    const proof = await this.#mount(guest, this.served);
+    if (this.#peer !== undefined && this.served.peer !== undefined) await this.#mount(this.#peer, this.served.peer);
     this.#tell(BOOT_WINDOW, {
       ...statusOf([{ name: 'boot', status: 'pass' }], [], this.#splatTitles(BOOT_WINDOW)),
       subtests: [],
@@ -142,8 +163,9 @@ class Session {
       this.#tell(one.name, { status: 'skip', reason: `${plan.share.name} has no ${missing.join(', ')}`, subtests: [], seconds: 0, proof: [] });
       return 'go on';
     }
+    served.device?.trace.mark('guest', `begin ${one.name}`);
     const outputName = `${one.name.replace('/', '-')}.ktap`;
-    const ran = runCase(one, { guest, share: plan.share, served, outputFile: join(this.options.out, this.directory, outputName), signal: this.options.context.signal });
+    const ran = runCase(one, { guest, ...(this.#peer === undefined ? {} : { peer: this.#peer }), share: plan.share, served, outputFile: join(this.options.out, this.directory, outputName), signal: this.options.context.signal });
     let outcome = await Promise.race([ran, ...(served.died === undefined ? [] : [served.died.then((words) => serverDied(plan.share.name, words))])]);
     const files = 'program' in one.definition ? [`${this.directory}/${outputName}`] : [];
     let mountProof: string | undefined;
@@ -160,10 +182,27 @@ class Session {
     if (outcome.end?.kind === 'trouble' && outcome.end.trouble.kind === 'infrastructure') {
       throw new InfrastructureError('vm.qemu-died', outcome.end.trouble.reason, { detail: outcome.end.trouble.tail.join('\n') });
     }
+    // What is left steered or violated belongs to this case, whatever came of it.
+    outcome = this.#wire(one, outcome);
     const lost = outcome.end !== undefined;
     if (lost) files.push(...(await this.#evidence(guest, outcome)));
     this.#settle(one, outcome, mountProof, files);
     return lost ? 'guest lost' : 'go on';
+  }
+
+  /** Adds what crossed the wire, and what the kernel did there that it must not. @throws InfrastructureError for a defect of ours. */
+  #wire(one: Case, outcome: RawOutcome): RawOutcome {
+    const devices = [this.served.device, this.served.peer?.device].filter((device) => device !== undefined);
+    if (devices.length === 0) return outcome;
+    const problems = [...outcome.problems];
+    for (const device of devices) {
+      device.script.clear();
+      const defects = device.defects.splice(0);
+      if (defects.length > 0) throw new InfrastructureError('share.server-died', `the device failed: ${defects[0] ?? ''}`, { hint: 'this is a defect of fuselage: please report it', detail: defects.join('\n') });
+      const found = [...device.protocolErrors.splice(0), ...(device.window?.violations.splice(0) ?? []).map(({ kind, text }) => `${kind}: ${text}`)];
+      if (one.definition.ownViolations !== true) problems.push(...found.slice(0, 3).map((text) => `against the protocol: ${text}`));
+    }
+    return { ...outcome, problems, counters: { ...this.served.device?.trace.counter.counts, ...outcome.counters } };
   }
 
   async tearDown(guest: Guest): Promise<void> {
@@ -172,8 +211,10 @@ class Session {
     const problems: string[] = [];
     try {
       await guest.orTrouble(mark('begin'));
-      const unmount = await guest.orTrouble(guest.shell.run(['umount', MOUNT_POINT]));
-      if (unmount.exit.code !== 0) problems.push(`umount: ${unmount.stderr.trim()}`);
+      for (const one of this.#peer === undefined ? [guest] : [this.#peer, guest]) {
+        const unmount = await one.orTrouble(one.shell.run(['umount', MOUNT_POINT]));
+        if (unmount.exit.code !== 0) problems.push(`umount: ${unmount.stderr.trim()}`);
+      }
       await guest.orTrouble(mark('end'));
       await this.#windows?.closed(TEARDOWN_WINDOW);
     } catch (error) {
@@ -199,11 +240,11 @@ class Session {
     for (const one of cases) this.#tell(one.name, { status: 'not-exercised', reason: consequence, subtests: [], seconds: 0, proof: [] });
   }
 
-  async #mount(guest: Guest): Promise<string> {
+  async #mount(guest: Guest, served: ServedShare): Promise<string> {
     const { share } = this.plan;
     const fileSystems = await guest.orTrouble(guest.shell.run(['cat', '/proc/filesystems']));
     if (!fileSystems.stdout.split(/\s+/).includes(share.needsFileSystem)) throw new ShareUnsupported(`${guest.release} has no ${share.needsFileSystem}`);
-    const { type, source, options } = this.served.mount;
+    const { type, source, options } = served.mount;
     const mount = await guest.orTrouble(guest.shell.run(['mount', '-t', type, '-o', options, source, MOUNT_POINT]));
     const line = await this.#mountLine(guest);
     if (mount.exit.code !== 0 || line === undefined) throw new MountFailed(`${share.name} is not mounted: ${mount.stderr.trim() || 'no line in /proc/mounts'}`);
@@ -247,7 +288,7 @@ class Session {
     if (outcome.end?.kind === 'timeout') verdict = { status: 'timeout', reason: outcome.end.reason };
     else if (outcome.end?.kind === 'trouble') verdict = { status: outcome.end.trouble.kind === 'hang' ? 'hang' : 'crash', reason: outcome.end.trouble.reason };
     else if (unproved.length > 0 && ['pass', 'xfail', 'xpass'].includes(verdict.status)) verdict = { status: 'not-exercised', reason: `no proof: ${unproved.join(', ')}` };
-    this.#tell(one.name, { ...verdict, subtests, splats, seconds: outcome.seconds, proof, files: [...files], counters: { ...outcome.counters } });
+    this.#tell(one.name, { ...verdict, subtests, splats, seconds: outcome.seconds, proof, files: [...files], counters: { ...outcome.counters }, ...(one.definition.wire === undefined ? {} : { wire: { ...one.definition.wire } }) });
   }
 
   #splatTitles(window: string): string[] {
@@ -259,7 +300,7 @@ class Session {
 
   #tell(name: string, result: Pick<CaseResult, 'status' | 'subtests' | 'seconds' | 'proof'> & Partial<CaseResult>): void {
     const own = name === BOOT_WINDOW || name === TEARDOWN_WINDOW;
-    this.options.onCase(makeResult(this.plan, name, { ...(own ? { splats: [...this.#windowSplats] } : {}), ...result }));
+    this.options.onCase(makeResult(this.plan, own ? `${name}${this.plan.variant}` : name, { ...(own ? { splats: [...this.#windowSplats] } : {}), ...result }));
   }
 }
 

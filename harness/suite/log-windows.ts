@@ -30,6 +30,11 @@ export class LogWindows {
     });
   }
 
+  /** A line of a second guest, whose own marks do not count. */
+  feedOther(line: string): void {
+    if (!line.includes('fuselage: ')) this.#scanner.feed(line);
+  }
+
   /** The case that is running, by the guest's own account. */
   get current(): string {
     return this.#current;

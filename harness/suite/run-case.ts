@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Device } from '../device/device.ts';
 import type { Guest } from '../guest/guest.ts';
 import { guestProgramPath } from '../guest/image.ts';
 import { InterruptedError } from '../host/errors.ts';
@@ -9,9 +10,10 @@ import { MOUNT_POINT, type ServedShare, type Share } from '../share/share.ts';
 import type { Subtest } from '../results/schema.ts';
 import { TroubleError } from '../vm/machine.ts';
 import type { Trouble } from '../vm/trouble.ts';
-import { Actor, ActorError } from './actor.ts';
+import { ActorError, type Actor } from './actor.ts';
 import type { CaseContext } from './define-case.ts';
 import type { Case } from './discover.ts';
+import { guestTools } from './guest-tools.ts';
 import { CaseOutput, OUTPUT_LIMIT_BYTES } from './output.ts';
 
 const DEFAULT_TIMEOUT_SECONDS = 15;
@@ -29,6 +31,7 @@ export interface RawOutcome {
 
 export interface CaseEnvironment {
   readonly guest: Guest;
+  readonly peer?: Guest;
   readonly share: Share;
   readonly served: ServedShare;
   /** Where the case's output is kept. */
@@ -46,7 +49,7 @@ export async function runCase(one: Case, environment: CaseEnvironment): Promise<
   const timer = new AbortController();
   const work: Promise<Partial<RawOutcome>> = 'program' in one.definition ? runProgram(one, one.definition.args ?? [], environment) : runScript(one, one.definition.run, environment);
   const outcome = await Promise.race([
-    guest.orTrouble(work).catch((error: unknown) => {
+    guest.orTrouble(environment.peer === undefined ? work : environment.peer.orTrouble(work)).catch((error: unknown) => {
       if (error instanceof TroubleError) return { trouble: error.trouble };
       throw error;
     }),
@@ -119,8 +122,13 @@ function directoryOf(one: Case): string {
   return `${MOUNT_POINT}/${one.name.replace('/', '-')}`;
 }
 
+function wanted(device: Device | undefined): Device {
+  if (device === undefined) throw new Error("this case needs the trait 'device' and does not say so");
+  return device;
+}
+
 async function runScript(one: Case, script: (context: CaseContext) => Promise<void>, environment: CaseEnvironment): Promise<Partial<RawOutcome>> {
-  const { guest, share, served } = environment;
+  const { guest, peer, share, served } = environment;
   const subtests: Subtest[] = [];
   const proofs = new Map<string, number>();
   const counters: Record<string, number> = {};
@@ -130,17 +138,16 @@ async function runScript(one: Case, script: (context: CaseContext) => Promise<vo
   const hostDirectory = served.hostDirectory === undefined ? '' : join(served.hostDirectory, one.name.replace('/', '-'));
   const context: CaseContext = {
     share: { name: share.name, guestDirectory, hostDirectory },
-    guest: {
-      run: async (command) => {
-        const { exit, stdout, stderr } = await guest.shell.run(command);
-        return { code: exit.code, stdout, stderr };
-      },
-      start: (command) => guest.shell.start(command),
-      actor: async () => {
-        const actor = new Actor(await guest.shell.start(['/fuselage/bin/actor']));
-        actors.push(actor);
-        return actor;
-      },
+    guest: guestTools(guest, served, actors),
+    get peer() {
+      if (peer === undefined || served.peer === undefined) throw new Error('this case did not ask for two guests');
+      return guestTools(peer, served.peer, actors);
+    },
+    get device() {
+      return wanted(served.device);
+    },
+    get peerDevice() {
+      return wanted(served.peer?.device);
     },
     subtest: async (name, body) => {
       try {
@@ -171,6 +178,8 @@ async function runScript(one: Case, script: (context: CaseContext) => Promise<vo
     if (error instanceof InterruptedError) throw error;
     problems.push(`the script ended early: ${error instanceof Error ? error.message : String(error)}`);
   } finally {
+    // What a script still holds would keep the actors from ending.
+    for (const device of [served.device, served.peer?.device]) device?.script.clear();
     for (const actor of actors) await actor.end();
     await mark(`end ${one.name}`);
   }

@@ -4,9 +4,10 @@ import type { Context } from '../host/context.ts';
 import { InterruptedError } from '../host/errors.ts';
 import { compilePrograms, TOOLS } from '../guest/compile.ts';
 import { makeInitramfs } from '../guest/image.ts';
+import { sha256 } from '../host/hash.ts';
 import type { KernelImage } from '../kernel/image.ts';
 import { countTotals, RESULTS_VERSION, type CaseResult, type KernelResult, type Results } from '../results/schema.ts';
-import type { Share } from '../share/share.ts';
+import type { DeviceSettings, Share } from '../share/share.ts';
 import { Toolbox } from '../toolbox/toolbox.ts';
 import { probeAccelerator } from '../vm/accelerator.ts';
 import { programsOf, type Case } from './discover.ts';
@@ -112,31 +113,74 @@ export async function runSuite(context: Context, request: SuiteRequest, listener
   };
 }
 
-/** A guest per kernel, share and repetition; kernels alternate, so that base and patched meet the same weather. */
+/** A guest per kernel, share, device settings and repetition; kernels alternate, so that base and patched meet the same weather. */
 function makePlans(request: SuiteRequest, initramfs: ReadonlyMap<string, string>): GuestPlan[] {
   const plans: GuestPlan[] = [];
   for (let repetition = 1; repetition <= (request.repeat ?? 1); repetition++)
     for (const share of request.shares)
-      for (const [kernelIndex, { role, image }] of request.kernels.entries())
-        plans.push({
-          kernelIndex,
-          image,
-          initramfs: initramfs.get(image.id) ?? '',
-          share,
-          cases: request.cases,
-          repetition,
-          directory: [...(role === 'only' ? [] : [role]), share.name, ...(repetition === 1 ? [] : [`r${repetition}`])].join('-'),
-        });
+      for (const { cases, settings, variant } of variantsOf(casesFor(share, request), share))
+        for (const [kernelIndex, { role, image }] of request.kernels.entries())
+          plans.push({
+            kernelIndex,
+            image,
+            initramfs: initramfs.get(image.id) ?? '',
+            share,
+            cases,
+            settings,
+            variant,
+            repetition,
+            directory: [...(role === 'only' ? [] : [role]), `${share.name}${variant}`, ...(repetition === 1 ? [] : [`r${repetition}`])].join('-'),
+          });
   return plans;
+}
+
+/** Cases about the device itself are not even skipped on other shares, unless there is no share for them at all. */
+function casesFor(share: Share, { cases, shares }: SuiteRequest): readonly Case[] {
+  if (share.traits.includes('device') || !shares.some(({ traits }) => traits.includes('device'))) return cases;
+  const others = cases.filter(({ definition }) => definition.needs?.includes('device') !== true);
+  return others.length > 0 ? others : cases;
+}
+
+interface Variant {
+  readonly cases: Case[];
+  readonly settings: DeviceSettings;
+  readonly variant: string;
+}
+
+/** Cases that want the same of the device share a guest. */
+function variantsOf(cases: readonly Case[], share: Share): Variant[] {
+  const variants = new Map<string, Variant>();
+  for (const one of cases) {
+    const skipped = (one.definition.needs ?? []).some((trait) => !share.traits.includes(trait));
+    const settings = share.traits.includes('device') && !skipped ? (one.definition.device ?? {}) : {};
+    const variant = variantName(settings);
+    const known = variants.get(variant) ?? { cases: [], settings, variant };
+    variants.set(variant, known);
+    known.cases.push(one);
+  }
+  return [...variants.values()];
+}
+
+/** For folders and for the rows of boot and teardown: what is not the usual, "" where nothing is. */
+function variantName({ windowRanges, session, guests, memoryMiB }: DeviceSettings): string {
+  const parts = [
+    ...(windowRanges === undefined ? [] : [`window${windowRanges}`]),
+    ...(guests === undefined ? [] : [`guests${guests}`]),
+    ...(memoryMiB === undefined ? [] : [`memory${memoryMiB}`]),
+    ...(session === undefined ? [] : [`session-${sha256(JSON.stringify(session)).slice(0, 6)}`]),
+  ];
+  return parts.map((part) => `-${part}`).join('');
 }
 
 /** Guests run side by side; the report does not depend on which was faster. */
 function inOrder(found: readonly CaseResult[], request: SuiteRequest): CaseResult[] {
   const shareOrder = new Map(request.shares.map(({ name }, index) => [name, index]));
-  const caseOrder = new Map(['guest/boot', ...request.cases.map(({ name }) => name), 'guest/teardown'].map((name, index) => [name, index]));
-  const keys = (one: CaseResult) => [shareOrder.get(one.share) ?? 0, caseOrder.get(one.name) ?? 0, one.kernel, one.repetition];
+  const caseOrder = new Map(request.cases.map(({ name }, index) => [name, index]));
+  const place = (name: string) => (name.startsWith('guest/boot') ? -1 : name.startsWith('guest/teardown') ? Infinity : (caseOrder.get(name) ?? 0));
+  const keys = (one: CaseResult) => [shareOrder.get(one.share) ?? 0, place(one.name), one.kernel, one.repetition];
   return [...found].sort((a, b) => {
     const [left, right] = [keys(a), keys(b)];
-    return left.map((value, index) => value - (right[index] ?? 0)).find((difference) => difference !== 0) ?? 0;
+    const different = left.findIndex((value, index) => value !== right[index]);
+    return different < 0 ? a.name.localeCompare(b.name) : (left[different] ?? 0) < (right[different] ?? 0) ? -1 : 1;
   });
 }

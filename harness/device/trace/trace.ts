@@ -40,8 +40,28 @@ export class WireCounter {
   readonly #counts = new Map<string, number>();
   readonly #outstanding = new Map<string, number>();
 
+  readonly #waiting = new Set<() => void>();
+
   add(name: string, count = 1): void {
-    this.#counts.set(name, (this.#counts.get(name) ?? 0) + count);
+    this.#counts.set(name, this.of(name) + count);
+    for (const look of [...this.#waiting]) look();
+  }
+
+  of(name: string): number {
+    return this.#counts.get(name) ?? 0;
+  }
+
+  /** Resolves when so many have been counted. */
+  async reached(name: string, count: number): Promise<void> {
+    if (this.of(name) >= count) return;
+    await new Promise<void>((resolve) => {
+      const look = () => {
+        if (this.of(name) < count) return;
+        this.#waiting.delete(look);
+        resolve();
+      };
+      this.#waiting.add(look);
+    });
   }
 
   /** The request is under way until what is returned is called. */

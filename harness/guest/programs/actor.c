@@ -8,6 +8,8 @@
  *   close H | pread H OFF LEN | pwrite H OFF BYTE LEN | ftruncate H LEN | fsync H | size H
  *   mmap M H OFF LEN PROT   prot: r, rw, p (private, rw)
  *   store M OFF BYTE LEN | load M OFF LEN | msync M | munmap M
+ *   fill M STRIDE BYTE: stores one byte at each multiple of STRIDE | scan M STRIDE: loads there, "ok SUM"
+ *   preadmap H OFF M MOFF LEN: reads into a mapping | punch H OFF LEN | pid
  *   stat PATH | unlink PATH | rename OLD NEW | quit
  * "pread" and "load" answer with the run lengths of the bytes read: "ok 65x4096 0x4096".
  * A store or load that faults answers "error SIGBUS" (or SIGSEGV).
@@ -116,10 +118,28 @@ static void touch(char verb, unsigned char *at, int byte, size_t length)
 	}
 }
 
+static void stride(char verb, volatile unsigned char *base, size_t length, size_t step, int byte)
+{
+	int signal = sigsetjmp(fault_return, 1);
+	long long sum = 0;
+
+	if (signal) {
+		printf("error %s\n", signal == SIGBUS ? "SIGBUS" : "SIGSEGV");
+		return;
+	}
+	for (size_t at = 0; at < length; at += step) {
+		if (verb == 's')
+			base[at] = byte;
+		else
+			sum += base[at];
+	}
+	answer(sum);
+}
+
 static int act(char *line)
 {
 	char a[512] = "", b[512] = "", verb[16] = "";
-	long long offset = 0, length = 0;
+	long long offset = 0, length = 0, other = 0;
 	unsigned int handle = 0, slot = 0, byte = 0;
 	struct stat st;
 
@@ -153,6 +173,17 @@ static int act(char *line)
 		touch('s', maps[slot].base + offset, byte, length);
 	} else if (sscanf(line, "load %u %lld %lld", &slot, &offset, &length) == 3 && slot < SLOTS) {
 		touch('l', maps[slot].base + offset, 0, length);
+	} else if (sscanf(line, "fill %u %lld %u", &slot, &length, &byte) == 3 && slot < SLOTS && length > 0) {
+		stride('s', maps[slot].base, maps[slot].length, length, byte);
+	} else if (sscanf(line, "scan %u %lld", &slot, &length) == 2 && slot < SLOTS && length > 0) {
+		stride('l', maps[slot].base, maps[slot].length, length, 0);
+	} else if (sscanf(line, "preadmap %u %lld %u %lld %lld", &handle, &offset, &slot, &other, &length) == 5 &&
+		   handle < SLOTS && slot < SLOTS) {
+		answer(pread(fds[handle], maps[slot].base + other, length, offset));
+	} else if (sscanf(line, "punch %u %lld %lld", &handle, &offset, &length) == 3 && handle < SLOTS) {
+		answer(fallocate(fds[handle], FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length));
+	} else if (!strcmp(verb, "pid")) {
+		answer(getpid());
 	} else if (sscanf(line, "msync %u", &slot) == 1 && slot < SLOTS) {
 		answer(msync(maps[slot].base, maps[slot].length, MS_SYNC));
 	} else if (sscanf(line, "munmap %u", &slot) == 1 && slot < SLOTS) {

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import assert from 'node:assert/strict';
+import { counted, defineCase, mounted } from '../../harness/suite/define-case.ts';
+
+const MIB = 1024 * 1024;
+const PAGE = 4096;
+const RANGE = 2 * MIB;
+const FILE = 200 * MIB;
+const WINDOW_RANGES = 32;
+const STORED = 0x5a;
+
+/**
+ * The worker starts below 20 % of free ranges (6.4 of 32) and frees ten at a time, so that after 100
+ * ranges were taken it has freed 80: with 70 only two would be free, and at 80 it is content.
+ */
+const RECLAIMED = 80;
+
+export default defineCase({
+  title: 'a 200 MiB file stored to page by page through a 64 MiB window: every byte arrives, the worker reclaims 80 ranges',
+  needs: ['dax'],
+  proof: [mounted(), counted('ranges-reclaimed', RECLAIMED)],
+  wire: { 'SETUPMAPPING while streaming': 'same', 'REMOVEMAPPING by the worker': 'fewer', 'REMOVEMAPPING entries by the worker': 'same' },
+  timeoutSeconds: 30,
+  run: async ({ share, guest, device, subtest, prove, counter }) => {
+    const actor = await guest.actor();
+    const count = device.trace.counter;
+
+    await subtest('each of the 51,200 pages that the guest stores to is seen by the host', async () => {
+      await actor.open(0, `${share.guestDirectory}/stream`, 'wct');
+      await actor.ftruncate(0, FILE);
+      await actor.mmap(0, 0, 0, FILE, 'rw');
+      await actor.fill(0, PAGE, STORED);
+      const content = device.store.content('/dax-reclaim-stream/stream');
+      for (let at = 0; at < FILE; at += PAGE) assert.equal(content.read(at, 1)[0], STORED, `byte ${at}`);
+    });
+
+    await subtest('each range is mapped once, writable from its first fault', () => {
+      assert.equal(count.of('SETUPMAPPING'), FILE / RANGE);
+      counter('SETUPMAPPING while streaming', count.of('SETUPMAPPING'));
+    });
+
+    await subtest('the worker gives back 80 ranges and stops', async () => {
+      await count.reached('REMOVEMAPPING entries', RECLAIMED);
+      // A request behind the last one: had the worker gone on, it would have been seen by now.
+      await actor.size(0);
+      assert.equal(count.of('REMOVEMAPPING entries'), RECLAIMED);
+      prove('ranges-reclaimed', count.of('REMOVEMAPPING entries'));
+      counter('REMOVEMAPPING by the worker', count.of('REMOVEMAPPING'));
+      counter('REMOVEMAPPING entries by the worker', count.of('REMOVEMAPPING entries'));
+    });
+
+    await subtest('the table never holds more than the window', () => {
+      assert.equal(device.window?.live.length, FILE / RANGE - RECLAIMED);
+      assert.ok((device.window?.counts.mostLive ?? Infinity) <= WINDOW_RANGES);
+    });
+  },
+});
