@@ -9,9 +9,13 @@ const FILE = 200 * MIB;
 const WINDOW_RANGES = 32;
 const STORED = 0x5a;
 
+const THRESHOLD = Math.floor(WINDOW_RANGES * 0.2);
+const CHUNK = 10;
+
 /**
- * The worker starts below 20 % of free ranges (6.4 of 32) and frees ten at a time, so that after 100
- * ranges were taken it has freed 80: with 70 only two would be free, and at 80 it is content.
+ * The worker starts below 20 % of free ranges (FUSE_DAX_RECLAIM_THRESHOLD) and frees ten at a time
+ * (FUSE_DAX_RECLAIM_CHUNK). Whoever takes ranges waits here whenever it runs, so that it is never started
+ * twice for one shortage: 100 ranges through a window of 32 then cost exactly 80 removals.
  */
 const RECLAIMED = 80;
 
@@ -29,7 +33,11 @@ export default defineCase({
       await actor.open(0, `${share.guestDirectory}/stream`, 'wct');
       await actor.ftruncate(0, FILE);
       await actor.mmap(0, 0, 0, FILE, 'rw');
-      await actor.fill(0, PAGE, STORED);
+      for (let range = 0, reclaimed = 0; range < FILE / RANGE; range++) {
+        await actor.fill(0, PAGE, STORED, range * RANGE, RANGE);
+        const free = WINDOW_RANGES - (range + 1) + reclaimed;
+        if (free < THRESHOLD) await count.reached('REMOVEMAPPING entries', (reclaimed += CHUNK));
+      }
       const content = device.store.content('/dax-reclaim-stream/stream');
       for (let at = 0; at < FILE; at += PAGE) assert.equal(content.read(at, 1)[0], STORED, `byte ${at}`);
     });
@@ -40,7 +48,6 @@ export default defineCase({
     });
 
     await subtest('the worker gives back 80 ranges and stops', async () => {
-      await count.reached('REMOVEMAPPING entries', RECLAIMED);
       // A request behind the last one: had the worker gone on, it would have been seen by now.
       await actor.size(0);
       assert.equal(count.of('REMOVEMAPPING entries'), RECLAIMED);

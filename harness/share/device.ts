@@ -2,6 +2,7 @@
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { Device } from '../device/device.ts';
+import { FOPEN } from '../device/fuse/flags.ts';
 import { RANGE_BYTES } from '../device/store/content.ts';
 import { Store } from '../device/store/store.ts';
 import { Trace } from '../device/trace/trace.ts';
@@ -48,7 +49,8 @@ async function serve({ scope, directory }: ServeOptions, dax: DaxMode | undefine
       trace,
       windowBytes: dax === undefined ? 0 : (settings.windowRanges ?? DEFAULT_WINDOW_RANGES) * RANGE_BYTES,
       requestQueues: REQUEST_QUEUES,
-      session: { ...(dax === undefined ? {} : { entryValidSeconds: 0, attrValidSeconds: 0 }), ...settings.session },
+      // What is mapped is never stale: nothing to throw away at an open, and nothing to wait for in attributes.
+      session: { ...(dax === undefined ? {} : { attrValidSeconds: 0, openFlags: FOPEN.KEEP_CACHE }), ...settings.session },
     });
     return {
       devices: Device.qemuArguments(socket, 'share0', REQUEST_QUEUES),

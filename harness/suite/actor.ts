@@ -68,13 +68,13 @@ export class Actor {
   munmap(map: number): Promise<number> {
     return this.#number(`munmap ${map}`);
   }
-  /** Stores one byte at each multiple of `stride`. */
-  fill(map: number, stride: number, byte: number): Promise<number> {
-    return this.#number(`fill ${map} ${stride} ${byte}`);
+  /** Stores one byte every `stride` bytes. */
+  fill(map: number, stride: number, byte: number, offset: number, length: number): Promise<number> {
+    return this.#number(`fill ${map} ${stride} ${byte} ${offset} ${length}`);
   }
-  /** Loads a byte at each multiple of `stride`. @returns their sum. */
-  scan(map: number, stride: number): Promise<number> {
-    return this.#number(`scan ${map} ${stride}`);
+  /** Loads a byte every `stride` bytes. @returns their sum. */
+  scan(map: number, stride: number, offset: number, length: number): Promise<number> {
+    return this.#number(`scan ${map} ${stride} ${offset} ${length}`);
   }
   /** pread(2) into a mapping. */
   preadIntoMap(handle: number, offset: number, map: number, mapOffset: number, length: number): Promise<number> {

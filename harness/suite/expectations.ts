@@ -7,12 +7,16 @@ import { z } from 'zod';
 import { InputError } from '../host/errors.ts';
 import { repositoryRoot } from '../host/paths.ts';
 import { compareVersions } from '../kernel/versions.ts';
-import { BAD, type CaseResult, type ExpectationNote, type Subtest } from '../results/schema.ts';
+import { BAD, type CaseResult, type ExpectationNote, type Splat, type Status, type Subtest } from '../results/schema.ts';
 
 const expectationSchema = z.strictObject({
   case: z.string(),
   /** A name or a glob over subtests; every subtest of the case when left out. */
   subtest: z.string().optional(),
+  /** Instead of a subtest: a finding in the kernel log, as a glob over "KIND: TITLE". */
+  splat: z.string().optional(),
+  /** Instead of a subtest: the case does not come to its end, in this way. */
+  end: z.enum(['crash', 'hang', 'timeout']).optional(),
   shares: z.array(z.string()).min(1),
   /** Comparators over the release, all of which must hold: ">=6.1 <6.13". "*" for any. */
   kernels: z.string().regex(/^(\*|(>=|<=|>|<)\d+(\.\d+)*( (>=|<=|>|<)\d+(\.\d+)*)*)$/),
@@ -63,7 +67,7 @@ export class ExpectationBook {
 
   /** Turns expected failures into xfail and unexpected passes into xpass. */
   judge(caseName: string, share: string, release: string, subtests: readonly Subtest[]): Subtest[] {
-    const relevant = this.entries.filter((entry) => entry.case === caseName && entry.shares.includes(share) && inKernelRange(entry.kernels, release));
+    const relevant = this.#relevant(caseName, share, release).filter(({ splat, end }) => splat === undefined && end === undefined);
     for (const entry of relevant) this.#note(entry);
     return subtests.map((subtest) => {
       const entry = relevant.find((candidate) => candidate.subtest === undefined || picomatch.isMatch(subtest.name, candidate.subtest) || candidate.subtest === subtest.name);
@@ -77,6 +81,40 @@ export class ExpectationBook {
       note.unexpectedPasses.add(`${caseName}/${subtest.name} on ${share}, ${release}`);
       return { ...subtest, status: 'xpass', reason: `expected to fail: ${entry.reason}` };
     });
+  }
+
+  /** Takes out of a case's kernel-log findings those that are expected. @returns why, for these. */
+  judgeSplats(caseName: string, share: string, release: string, splats: readonly Splat[]): { readonly unexpected: readonly Splat[]; readonly reasons: readonly string[] } {
+    const excused = new Map<Splat, string>();
+    for (const entry of this.#relevant(caseName, share, release)) {
+      if (entry.splat === undefined) continue;
+      const note = this.#note(entry);
+      note.matched = true;
+      if (entry.expires < this.today) continue;
+      const found = splats.filter(({ kind, title }) => picomatch.isMatch(`${kind}: ${title}`, entry.splat ?? '', { bash: true }));
+      for (const splat of found) excused.set(splat, entry.reason);
+      if (found.length === 0) note.unexpectedPasses.add(`${caseName} on ${share}, ${release}: no "${entry.splat}" in the kernel log; it`);
+    }
+    return { unexpected: splats.filter((splat) => !excused.has(splat)), reasons: [...new Set(excused.values())] };
+  }
+
+  /** The reason, where it is expected that a case ends like this. */
+  judgeEnd(caseName: string, share: string, release: string, status: Status): string | undefined {
+    const ended = BAD.has(status) && status !== 'fail';
+    let reason: string | undefined;
+    for (const entry of this.#relevant(caseName, share, release)) {
+      if (entry.end === undefined) continue;
+      const note = this.#note(entry);
+      note.matched = true;
+      if (entry.expires < this.today) continue;
+      if (entry.end === status) reason = entry.reason;
+      else if (!ended && entry.flaky !== true) note.unexpectedPasses.add(`${caseName} on ${share}, ${release}`);
+    }
+    return reason;
+  }
+
+  #relevant(caseName: string, share: string, release: string): Expectation[] {
+    return this.entries.filter((entry) => entry.case === caseName && entry.shares.includes(share) && inKernelRange(entry.kernels, release));
   }
 
   /** What there is to say about the expectations that this run could have used. */

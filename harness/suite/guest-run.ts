@@ -284,10 +284,14 @@ class Session {
         (count >= wanted.atLeast ? proof : unproved).push(`${wanted.name}: ${count}${count >= wanted.atLeast ? '' : ` of ${wanted.atLeast}`}`);
       }
     }
-    let verdict = statusOf(subtests, outcome.problems, splats.map(({ title }) => title));
+    const judged = this.options.expectations.judgeSplats(one.name, share.name, this.#release, splats);
+    let verdict = statusOf(subtests, outcome.problems, judged.unexpected.map(({ title }) => title));
+    if (judged.reasons.length > 0 && (verdict.status === 'pass' || verdict.status === 'xpass')) verdict = { status: 'xfail', reason: judged.reasons.join('; ') };
     if (outcome.end?.kind === 'timeout') verdict = { status: 'timeout', reason: outcome.end.reason };
     else if (outcome.end?.kind === 'trouble') verdict = { status: outcome.end.trouble.kind === 'hang' ? 'hang' : 'crash', reason: outcome.end.trouble.reason };
     else if (unproved.length > 0 && ['pass', 'xfail', 'xpass'].includes(verdict.status)) verdict = { status: 'not-exercised', reason: `no proof: ${unproved.join(', ')}` };
+    const excuse = this.options.expectations.judgeEnd(one.name, share.name, this.#release, verdict.status);
+    if (excuse !== undefined) verdict = { status: 'xfail', reason: `${verdict.reason ?? ''}: ${excuse}` };
     this.#tell(one.name, { ...verdict, subtests, splats, seconds: outcome.seconds, proof, files: [...files], counters: { ...outcome.counters }, ...(one.definition.wire === undefined ? {} : { wire: { ...one.definition.wire } }) });
   }
 

@@ -8,7 +8,8 @@
  *   close H | pread H OFF LEN | pwrite H OFF BYTE LEN | ftruncate H LEN | fsync H | size H
  *   mmap M H OFF LEN PROT   prot: r, rw, p (private, rw)
  *   store M OFF BYTE LEN | load M OFF LEN | msync M | munmap M
- *   fill M STRIDE BYTE: stores one byte at each multiple of STRIDE | scan M STRIDE: loads there, "ok SUM"
+ *   fill M STRIDE BYTE OFF LEN: stores a byte every STRIDE from OFF on
+ *   scan M STRIDE OFF LEN: loads there, "ok SUM"
  *   preadmap H OFF M MOFF LEN: reads into a mapping | punch H OFF LEN | pid
  *   stat PATH | unlink PATH | rename OLD NEW | quit
  * "pread" and "load" answer with the run lengths of the bytes read: "ok 65x4096 0x4096".
@@ -173,10 +174,11 @@ static int act(char *line)
 		touch('s', maps[slot].base + offset, byte, length);
 	} else if (sscanf(line, "load %u %lld %lld", &slot, &offset, &length) == 3 && slot < SLOTS) {
 		touch('l', maps[slot].base + offset, 0, length);
-	} else if (sscanf(line, "fill %u %lld %u", &slot, &length, &byte) == 3 && slot < SLOTS && length > 0) {
-		stride('s', maps[slot].base, maps[slot].length, length, byte);
-	} else if (sscanf(line, "scan %u %lld", &slot, &length) == 2 && slot < SLOTS && length > 0) {
-		stride('l', maps[slot].base, maps[slot].length, length, 0);
+	} else if (sscanf(line, "fill %u %lld %u %lld %lld", &slot, &other, &byte, &offset, &length) == 5 &&
+		   slot < SLOTS && other > 0) {
+		stride('s', maps[slot].base + offset, length, other, byte);
+	} else if (sscanf(line, "scan %u %lld %lld %lld", &slot, &other, &offset, &length) == 4 && slot < SLOTS && other > 0) {
+		stride('l', maps[slot].base + offset, length, other, 0);
 	} else if (sscanf(line, "preadmap %u %lld %u %lld %lld", &handle, &offset, &slot, &other, &length) == 5 &&
 		   handle < SLOTS && slot < SLOTS) {
 		answer(pread(fds[handle], maps[slot].base + other, length, offset));
