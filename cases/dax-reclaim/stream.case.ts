@@ -28,6 +28,8 @@ export default defineCase({
   run: async ({ share, guest, device, subtest, prove, counter }) => {
     const actor = await guest.actor();
     const count = device.trace.counter;
+    const removals = device.script.watch({ op: 'REMOVEMAPPING' });
+    const pid = await actor.pid();
 
     await subtest('each of the 51,200 pages that the guest stores to is seen by the host', async () => {
       await actor.open(0, `${share.guestDirectory}/stream`, 'wct');
@@ -38,7 +40,7 @@ export default defineCase({
         const free = WINDOW_RANGES - (range + 1) + reclaimed;
         if (free < THRESHOLD) await count.reached('REMOVEMAPPING entries', (reclaimed += CHUNK));
       }
-      const content = device.store.content('/dax-reclaim-stream/stream');
+      const content = device.store.content(`${share.storeDirectory}/stream`);
       for (let at = 0; at < FILE; at += PAGE) assert.equal(content.read(at, 1)[0], STORED, `byte ${at}`);
     });
 
@@ -54,6 +56,10 @@ export default defineCase({
       prove('ranges-reclaimed', count.of('REMOVEMAPPING entries'));
       counter('REMOVEMAPPING by the worker', count.of('REMOVEMAPPING'));
       counter('REMOVEMAPPING entries by the worker', count.of('REMOVEMAPPING entries'));
+    });
+
+    await subtest('no removal comes from the process itself: page faults never reclaim', () => {
+      assert.ok(removals.arrivals.length > 0 && removals.arrivals.every((arrival) => arrival.pid !== pid));
     });
 
     await subtest('the table never holds more than the window', () => {

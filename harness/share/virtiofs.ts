@@ -65,6 +65,7 @@ async function serve(options: ServeOptions, cache: string, extra: readonly strin
 async function listening(daemon: Daemon): Promise<void> {
   const lines = createInterface({ input: daemon.stderr });
   const said = new Promise<void>((resolve) => {
+    lines.on('error', () => undefined);
     lines.on('line', (line) => {
       if (line.includes('Waiting for vhost-user socket connection')) resolve();
     });

@@ -25,7 +25,7 @@ export class Actor {
   #ended = false;
 
   constructor(private readonly remote: RemoteProcess) {
-    createInterface({ input: remote.stdout }).on('line', (line) => this.#waiting.shift()?.(line));
+    createInterface({ input: remote.stdout }).on('error', () => undefined).on('line', (line) => this.#waiting.shift()?.(line));
     void remote.exited.then(() => {
       this.#ended = true;
       for (const settle of this.#waiting.splice(0)) settle(undefined);

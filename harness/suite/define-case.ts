@@ -37,6 +37,8 @@ export interface CaseContext {
     readonly guestDirectory: string;
     /** The same directory on the host; only with the trait `host-directory`. */
     readonly hostDirectory: string;
+    /** The same directory in the device's store; only with the trait `device`. */
+    readonly storeDirectory: string;
   };
   readonly guest: GuestTools;
   /** The second guest on the same store; only with `device: { guests: 2 }`. */

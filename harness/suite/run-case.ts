@@ -137,7 +137,7 @@ async function runScript(one: Case, script: (context: CaseContext) => Promise<vo
   const guestDirectory = directoryOf(one);
   const hostDirectory = served.hostDirectory === undefined ? '' : join(served.hostDirectory, one.name.replace('/', '-'));
   const context: CaseContext = {
-    share: { name: share.name, guestDirectory, hostDirectory },
+    share: { name: share.name, guestDirectory, hostDirectory, storeDirectory: guestDirectory.slice(MOUNT_POINT.length) },
     guest: guestTools(guest, served, actors),
     get peer() {
       if (peer === undefined || served.peer === undefined) throw new Error('this case did not ask for two guests');

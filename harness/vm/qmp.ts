@@ -32,9 +32,12 @@ export class Qmp {
   readonly #listeners = new Set<(event: string, data: Readonly<Record<string, unknown>>) => void>();
 
   private constructor(private readonly socket: Socket) {
-    createInterface({ input: socket }).on('line', (line) => {
-      this.#accept(line);
-    });
+    // readline passes the socket's errors on, and one that nobody hears ends the program; QEMU's exit is what tells.
+    createInterface({ input: socket })
+      .on('error', () => undefined)
+      .on('line', (line) => {
+        this.#accept(line);
+      });
     socket.once('close', () => {
       for (const settle of this.#pending.splice(0)) settle(undefined);
     });

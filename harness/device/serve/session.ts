@@ -43,8 +43,13 @@ export class Session {
 
   constructor(
     readonly store: Store,
-    readonly options: SessionOptions,
+    public options: SessionOptions,
   ) {}
+
+  /** From now on; what INIT agreed on stays until the next mount. */
+  configure(options: Partial<SessionOptions>): void {
+    this.options = { ...this.options, ...options };
+  }
 
   /** @throws FuseError ESTALE */
   inode(nodeid: number): Inode {
