@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { counted, defineCase, mounted } from '../../harness/suite/define-case.ts';
 
 const RANGE = 2 * 1024 * 1024;
-const WINDOW_RANGES = 330;
+const WINDOW_RANGES = 512;
 /** FUSE_REMOVEMAPPING_MAX_ENTRY: a page of 16-byte entries. */
 const MOST_ENTRIES = 256;
 

@@ -26,6 +26,8 @@ export default defineCase({
   wire: { 'SETUPMAPPING while streaming': 'same', 'REMOVEMAPPING by the worker': 'fewer', 'REMOVEMAPPING entries by the worker': 'same' },
   timeoutSeconds: 30,
   run: async ({ share, guest, device, subtest, prove, counter }) => {
+    // Ranges of files of before would be the first to go.
+    await guest.remount();
     const actor = await guest.actor();
     const count = device.trace.counter;
     const removals = device.script.watch({ op: 'REMOVEMAPPING' });

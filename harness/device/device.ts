@@ -30,7 +30,7 @@ export interface DeviceOptions {
   readonly tag: string;
   readonly store: Store;
   readonly trace: Trace;
-  /** 0 for a device without a DAX window; else whole ranges, at most LARGEST_WINDOW_BYTES. */
+  /** 0 for a device without a DAX window; else a power of two, from a range to LARGEST_WINDOW_BYTES. */
   readonly windowBytes: number;
   /** Beside the high-priority queue; since 6.12 the kernel uses one a CPU. */
   readonly requestQueues: number;
@@ -58,12 +58,14 @@ export class Device {
   readonly ended: Promise<unknown>;
   readonly #waiting = new Set<Request>();
   #backEnd: BackEnd | undefined;
+  /** Rises when the queues are gone: a chain of before must be left alone, for its memory may be gone too. */
+  #epoch = 0;
 
   private constructor(private readonly options: DeviceOptions) {
     const { windowBytes } = options;
-    if (windowBytes % RANGE_BYTES !== 0 || windowBytes > LARGEST_WINDOW_BYTES)
+    if (windowBytes !== 0 && (windowBytes < RANGE_BYTES || windowBytes > LARGEST_WINDOW_BYTES || !Number.isInteger(Math.log2(windowBytes))))
       throw new InputError('share.window', `a DAX window of ${windowBytes} bytes can not be`, {
-        hint: `take whole ranges of ${RANGE_BYTES} bytes, at most ${LARGEST_WINDOW_BYTES}: each live range takes one of QEMU's 509 memory slots`,
+        hint: `take a power of two from ${RANGE_BYTES} (one range) to ${LARGEST_WINDOW_BYTES}: QEMU shows it as a PCI BAR`,
       });
     this.session = new Session(options.store, { ...DEFAULT_SESSION, ...options.session });
     this.window = windowBytes === 0 ? undefined : new Window(windowBytes, () => this.#backEnd?.frontend);
@@ -91,11 +93,14 @@ export class Device {
         device.#reset();
       },
       onEnd: (error) => {
+        device.#epoch++;
         if (error !== undefined) device.defects.push(`vhost-user: ${String(error)}`);
         device.#end(error);
       },
     });
     await scope.defer(() => {
+      // Guest memory is unmapped next: what a script holds must not be written there any more.
+      device.#epoch++;
       device.script.clear();
     });
     return device;
@@ -123,10 +128,12 @@ export class Device {
 
   /** Ends the connection without a word, as a server that dies does. */
   kill(): void {
+    this.#epoch++;
     this.#backEnd?.close();
   }
 
   #reset(): void {
+    this.#epoch++;
     this.script.clear();
     this.session.reset();
     this.window?.clear().catch((error: unknown) => {
@@ -193,9 +200,11 @@ export class Device {
     if (op === 'REMOVEMAPPING') counter.add(REMOVED_RANGES, Number(arrival.args['count']));
     this.#waiting.add(request);
     const rule = this.script.active ? this.script.take(arrival) : undefined;
+    const epoch = this.#epoch;
     const settle = (reply: Buffer[] | undefined, errno: Errno | undefined) => {
       this.#waiting.delete(request);
       leave();
+      if (epoch !== this.#epoch) return;
       const written = reply === undefined ? 0 : write(chain.writable, reply);
       this.trace.record({
         kind: 'request',
@@ -215,10 +224,15 @@ export class Device {
   }
 
   async #steer(rule: Rule, request: Request, chain: Chain, settle: (reply: Buffer[] | undefined, errno: Errno | undefined) => void): Promise<void> {
+    const epoch = this.#epoch;
     const { action } = rule;
     const { unique } = request.header;
     if (action.kind === 'hold' && action.when !== 'after') await rule.pass();
     if (action.kind === 'delay') await sleep(action.milliseconds);
+    if (epoch !== this.#epoch) {
+      settle(undefined, undefined);
+      return;
+    }
     if (action.kind === 'drop') {
       settle(undefined, undefined);
       return;

@@ -46,7 +46,7 @@ export interface CaseContext {
   /** The device that serves the first guest; only with the trait `device`. */
   readonly device: Device;
   readonly peerDevice: Device;
-  /** Runs `body` as one subtest: it fails when body throws, and the next one still runs. */
+  /** Runs `body` as one subtest: it fails when body throws, and the next one still runs. Its actors end with it. */
   subtest(name: string, body: () => Promise<void> | void): Promise<void>;
   /** Counts towards a `count` proof. */
   prove(name: string, count?: number): void;

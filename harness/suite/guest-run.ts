@@ -180,6 +180,9 @@ class Session {
       }
     }
     if (outcome.end?.kind === 'trouble' && outcome.end.trouble.kind === 'infrastructure') {
+      // A device of ours that gave up first takes QEMU 11.1.3 with it (it aborts in memory_region_del_eventfd()).
+      const [defect] = served.device?.defects ?? [];
+      if (defect !== undefined) throw new InfrastructureError('share.server-died', `the device failed: ${defect}`, { hint: 'this is a defect of fuselage: please report it' });
       throw new InfrastructureError('vm.qemu-died', outcome.end.trouble.reason, { detail: outcome.end.trouble.tail.join('\n') });
     }
     // What is left steered or violated belongs to this case, whatever came of it.

@@ -150,6 +150,7 @@ async function runScript(one: Case, script: (context: CaseContext) => Promise<vo
       return wanted(served.peer?.device);
     },
     subtest: async (name, body) => {
+      const before = actors.length;
       try {
         await body();
         subtests.push({ name, status: 'pass' });
@@ -157,7 +158,11 @@ async function runScript(one: Case, script: (context: CaseContext) => Promise<vo
         if (error instanceof InterruptedError) throw error;
         const reason = error instanceof ActorError ? error.message : error instanceof Error ? (error.message.split('\n').filter(Boolean).slice(0, 8).join(' ')) : String(error);
         subtests.push({ name, status: 'fail', reason });
+        // It did not get to where it would have let go what it holds.
+        if (actors.length > before) for (const device of [served.device, served.peer?.device]) device?.script.clear();
       }
+      // What a subtest starts ends with it.
+      for (const actor of actors.splice(before)) await actor.end();
     },
     prove: (name, count = 1) => {
       proofs.set(name, (proofs.get(name) ?? 0) + count);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+import { createWriteStream } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -50,6 +51,9 @@ export class Machine {
     const command = [...options.qemu.command, ...args];
     await writeFile(join(options.directory, 'qemu.command'), `${command.join(' ')}\n`);
     const process = await Daemon.start(scope, command, { env: options.qemu.env, name: 'QEMU' });
+    const log = createWriteStream(join(options.directory, 'qemu.log'));
+    log.on('error', () => undefined);
+    process.stderr.pipe(log);
     const console = new Console(process.stdout, join(options.directory, 'console.log'));
     await scope.defer(() => console.close());
     const early = process.exited.then((exit) => {

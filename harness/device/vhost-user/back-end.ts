@@ -167,6 +167,7 @@ export class BackEnd {
       case FRONTEND_REQUEST.SET_BACKEND_REQ_FD:
         if (fd === undefined) throw new Error('no descriptor came with it');
         keep(fd);
+        this.#frontend?.close();
         this.#frontend = new FrontendRequests(fd);
         return undefined;
       default:

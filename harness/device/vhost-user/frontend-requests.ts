@@ -7,6 +7,11 @@ import { Channel } from './channel.ts';
 export class MappingRefused extends Error {}
 
 const MMAP_BYTES = 40;
+/**
+ * So many may be unanswered. QEMU answers one at a time, and waits for us in between (ADD_MEM_REG): were the
+ * socket ever full, we would wait in send() for a QEMU that waits for us.
+ */
+const MOST_IN_FLIGHT = 16;
 /** VHOST_USER_FLAG_MAP_RW: the guest may write through the mapping. */
 const FLAG_MAP_RW = 1n;
 
@@ -17,10 +22,18 @@ export interface SharedMemoryRange {
   readonly lengthBytes: number;
 }
 
+interface Question {
+  readonly bytes: Buffer;
+  readonly fds: readonly number[];
+  readonly resolve: (value: bigint) => void;
+  readonly reject: (error: Error) => void;
+}
+
 /** What the back-end asks of the front-end, on the socket of SET_BACKEND_REQ_FD. Answers come in order. */
 export class FrontendRequests {
   readonly #channel: Channel;
-  readonly #waiting: { readonly resolve: (value: bigint) => void; readonly reject: (error: Error) => void }[] = [];
+  readonly #waiting: Question[] = [];
+  readonly #queued: Question[] = [];
   #ended = false;
 
   constructor(fd: number) {
@@ -31,7 +44,7 @@ export class FrontendRequests {
       },
       () => {
         this.#ended = true;
-        for (const { reject } of this.#waiting.splice(0)) reject(new Error('the front-end closed the back-end request socket'));
+        for (const { reject } of [...this.#waiting.splice(0), ...this.#queued.splice(0)]) reject(new Error('the front-end closed the back-end request socket'));
       },
     );
   }
@@ -53,8 +66,8 @@ export class FrontendRequests {
   async #ask(request: number, payload: Buffer, fds: readonly number[], range: SharedMemoryRange): Promise<void> {
     if (this.#ended) throw new Error('the front-end closed the back-end request socket');
     const answer = await new Promise<bigint>((resolve, reject) => {
-      this.#waiting.push({ resolve, reject });
-      this.#channel.send(encodeMessage(request, FLAG_NEED_REPLY, payload), fds);
+      this.#queued.push({ resolve, reject, bytes: encodeMessage(request, FLAG_NEED_REPLY, payload), fds });
+      this.#sendMore();
     });
     if (answer !== 0n) {
       const what = request === BACKEND_REQUEST.SHMEM_MAP ? 'map' : 'unmap';
@@ -62,10 +75,20 @@ export class FrontendRequests {
     }
   }
 
+  #sendMore(): void {
+    while (this.#waiting.length < MOST_IN_FLIGHT) {
+      const next = this.#queued.shift();
+      if (next === undefined) return;
+      this.#waiting.push(next);
+      this.#channel.send(next.bytes, next.fds);
+    }
+  }
+
   #answered(message: Message): void {
     for (const fd of message.fds) closeSync(fd);
     if ((message.flags & FLAG_REPLY) === 0 || message.payload.length < 8) return;
     this.#waiting.shift()?.resolve(message.payload.readBigUInt64LE());
+    this.#sendMore();
   }
 }
 

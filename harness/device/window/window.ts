@@ -3,8 +3,10 @@ import { FuseError } from '../fuse/errno.ts';
 import { RANGE_BYTES, type Content } from '../store/content.ts';
 import type { Inode } from '../store/inode.ts';
 
-/** Each live mapping takes one of QEMU's memory slots for vhost; some are RAM's. */
-export const LARGEST_WINDOW_BYTES = 1000 * 1024 * 1024;
+/** QEMU shows the window as a PCI BAR: a power of two. */
+export const LARGEST_WINDOW_BYTES = 1024 * 1024 * 1024;
+/** Each live mapping takes one of QEMU's 509 memory slots for vhost; some are RAM's. */
+const MOST_LIVE = 500;
 
 /** What a window asks of the front-end: SHMEM_MAP and SHMEM_UNMAP. */
 export interface Mapper {
@@ -65,6 +67,7 @@ export class Window {
     const where = `node ${inode.ino} from ${fileOffsetBytes} to the window's ${moffsetBytes}, ${lengthBytes} bytes`;
     if (!this.#holds(moffsetBytes, lengthBytes)) throw this.#violated('map-outside-window', where);
     if (fileOffsetBytes % RANGE_BYTES !== 0 || fileOffsetBytes + lengthBytes > content.paddedBytes) throw this.#violated('map-outside-file', `${where}; the file has ${content.sizeBytes}`);
+    if (this.#live.size >= MOST_LIVE) throw new Error(`more than ${MOST_LIVE} ranges are mapped at once, and QEMU has no slots for more: take a smaller window`);
     const steps: Promise<void>[] = [];
     // The table changes now, before any answer: what the guest asks next is about what it asked before.
     for (const old of this.#overlapping(moffsetBytes, lengthBytes)) {
