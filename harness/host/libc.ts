@@ -218,19 +218,23 @@ const CMSG_HEADER_BYTES = 16;
 /** VHOST_USER_MAX_RAM_SLOTS descriptors are the most that one message carries (SET_MEM_TABLE). */
 const MOST_DESCRIPTORS = 32;
 
-/** struct msghdr for one buffer and, if any, a control buffer (64 bit). */
-function messageHeader(bytes: Buffer, control: Buffer | undefined): { header: Buffer; keep: readonly Buffer[] } {
-  const iovec = Buffer.alloc(16);
-  iovec.writeBigUInt64LE(koffi.address(bytes), 0);
-  iovec.writeBigUInt64LE(BigInt(bytes.length), 8);
-  const header = Buffer.alloc(56);
-  header.writeBigUInt64LE(koffi.address(iovec), 16);
-  header.writeBigUInt64LE(1n, 24);
-  if (control !== undefined) {
-    header.writeBigUInt64LE(koffi.address(control), 32);
-    header.writeBigUInt64LE(BigInt(control.length), 40);
-  }
-  return { header, keep: [iovec] };
+/**
+ * What recvmsg() and sendmsg() read and write through bare addresses. They live as long as the program: the
+ * collector sees no reference from one to the other. Both calls are synchronous, so one set is enough.
+ */
+const IOVEC = Buffer.alloc(16);
+const CONTROL = Buffer.alloc(CMSG_HEADER_BYTES + 4 * MOST_DESCRIPTORS);
+const MESSAGE = Buffer.alloc(56);
+
+/** Fills struct msghdr for one buffer and so many bytes of CONTROL (64 bit). The caller keeps `bytes` alive. */
+function prepareMessage(bytes: Buffer, controlBytes: number): void {
+  IOVEC.writeBigUInt64LE(koffi.address(bytes), 0);
+  IOVEC.writeBigUInt64LE(BigInt(bytes.length), 8);
+  MESSAGE.fill(0);
+  MESSAGE.writeBigUInt64LE(koffi.address(IOVEC), 16);
+  MESSAGE.writeBigUInt64LE(1n, 24);
+  MESSAGE.writeBigUInt64LE(controlBytes === 0 ? 0n : koffi.address(CONTROL), 32);
+  MESSAGE.writeBigUInt64LE(BigInt(controlBytes), 40);
 }
 
 /**
@@ -239,17 +243,16 @@ function messageHeader(bytes: Buffer, control: Buffer | undefined): { header: Bu
  * @returns undefined when nothing is there; 0 bytes at the stream's end.
  */
 export function receive(fd: number, bytes: Buffer): { readonly count: number; readonly fds: readonly number[] } | undefined {
-  const control = Buffer.alloc(CMSG_HEADER_BYTES + 4 * MOST_DESCRIPTORS);
-  const { header } = messageHeader(bytes, control);
-  const count = unlessBlocked('recvmsg', calls.recvmsg(fd, header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC));
-  if (count === undefined) return undefined;
+  prepareMessage(bytes, CONTROL.length);
+  const count = unlessBlocked('recvmsg', calls.recvmsg(fd, MESSAGE, MSG_DONTWAIT | MSG_CMSG_CLOEXEC));
+  if (count === undefined || count > bytes.length) return undefined;
   const fds: number[] = [];
-  const controlBytes = Number(header.readBigUInt64LE(40));
+  const controlBytes = Number(MESSAGE.readBigUInt64LE(40));
   for (let at = 0; at + CMSG_HEADER_BYTES <= controlBytes; ) {
-    const lengthBytes = Number(control.readBigUInt64LE(at));
+    const lengthBytes = Number(CONTROL.readBigUInt64LE(at));
     if (lengthBytes < CMSG_HEADER_BYTES) break;
-    if (control.readInt32LE(at + 8) === SOL_SOCKET && control.readInt32LE(at + 12) === SCM_RIGHTS)
-      for (let data = at + CMSG_HEADER_BYTES; data + 4 <= at + lengthBytes; data += 4) fds.push(control.readInt32LE(data));
+    if (CONTROL.readInt32LE(at + 8) === SOL_SOCKET && CONTROL.readInt32LE(at + 12) === SCM_RIGHTS)
+      for (let data = at + CMSG_HEADER_BYTES; data + 4 <= at + lengthBytes; data += 4) fds.push(CONTROL.readInt32LE(data));
     at += (lengthBytes + 7) & ~7;
   }
   return { count, fds };
@@ -257,16 +260,15 @@ export function receive(fd: number, bytes: Buffer): { readonly count: number; re
 
 /** sendmsg(2) of all bytes; the descriptors travel with the first of them. */
 export function send(fd: number, bytes: Buffer, fds: readonly number[] = []): void {
-  let control: Buffer | undefined;
-  if (fds.length > 0) {
-    control = Buffer.alloc((CMSG_HEADER_BYTES + 4 * fds.length + 7) & ~7);
-    control.writeBigUInt64LE(BigInt(CMSG_HEADER_BYTES + 4 * fds.length), 0);
-    control.writeInt32LE(SOL_SOCKET, 8);
-    control.writeInt32LE(SCM_RIGHTS, 12);
-    for (const [index, one] of fds.entries()) control.writeInt32LE(one, CMSG_HEADER_BYTES + 4 * index);
-  }
-  for (let sent = 0; sent < bytes.length; control = undefined) {
-    const { header } = messageHeader(bytes.subarray(sent), control);
-    sent += checked('sendmsg', calls.sendmsg(fd, header, MSG_NOSIGNAL));
+  for (let sent = 0; sent < bytes.length; ) {
+    const controlBytes = fds.length > 0 && sent === 0 ? (CMSG_HEADER_BYTES + 4 * fds.length + 7) & ~7 : 0;
+    if (controlBytes > 0) {
+      CONTROL.writeBigUInt64LE(BigInt(CMSG_HEADER_BYTES + 4 * fds.length), 0);
+      CONTROL.writeInt32LE(SOL_SOCKET, 8);
+      CONTROL.writeInt32LE(SCM_RIGHTS, 12);
+      for (const [index, one] of fds.entries()) CONTROL.writeInt32LE(one, CMSG_HEADER_BYTES + 4 * index);
+    }
+    prepareMessage(bytes.subarray(sent), controlBytes);
+    sent += checked('sendmsg', calls.sendmsg(fd, MESSAGE, MSG_NOSIGNAL));
   }
 }

@@ -31,6 +31,8 @@ export interface DeviceSettings {
   readonly guests?: 2;
   /** Of each guest. */
   readonly memoryMiB?: number;
+  /** With one processor the kernel uses one request queue, whatever the device has. */
+  readonly cpus?: number;
 }
 
 export interface ServeOptions {

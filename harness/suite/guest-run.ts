@@ -6,7 +6,7 @@ import type { Context } from '../host/context.ts';
 import { explain, FuselageError, InfrastructureError, InterruptedError } from '../host/errors.ts';
 import { Scope } from '../host/scope.ts';
 import type { KernelImage } from '../kernel/image.ts';
-import type { CaseResult, GuestResult } from '../results/schema.ts';
+import { BAD, type CaseResult, type GuestResult } from '../results/schema.ts';
 import { MOUNT_POINT, type DeviceSettings, type ServedShare, type Share } from '../share/share.ts';
 import type { Qemu, Toolbox } from '../toolbox/toolbox.ts';
 import type { Accelerator } from '../vm/options.ts';
@@ -114,7 +114,7 @@ class Session {
     const guestResult = { name: this.directory, kernel: plan.kernelIndex, share: plan.share.name, directory: this.directory };
     let guest: Guest;
     try {
-      const common = { ...options, image: plan.image, initramfs: plan.initramfs, ...(plan.settings.memoryMiB === undefined ? {} : { memoryMiB: plan.settings.memoryMiB }) };
+      const common = { ...options, image: plan.image, initramfs: plan.initramfs, ...machineSettings(plan.settings) };
       const second = served.peer;
       [guest, this.#peer] = await Promise.all([
         Guest.boot(scope, {
@@ -276,7 +276,7 @@ class Session {
 
   #settle(one: Case, outcome: RawOutcome, mountLine: string | undefined, files: readonly string[]): void {
     const { share } = this.plan;
-    const subtests = this.options.expectations.judge(one.name, share.name, this.#release, outcome.subtests);
+    let subtests = this.options.expectations.judge(one.name, share.name, this.#release, outcome.subtests);
     const splats = this.#windows?.take(one.name) ?? [];
     const proof: string[] = [];
     const unproved: string[] = [];
@@ -294,7 +294,11 @@ class Session {
     else if (outcome.end?.kind === 'trouble') verdict = { status: outcome.end.trouble.kind === 'hang' ? 'hang' : 'crash', reason: outcome.end.trouble.reason };
     else if (unproved.length > 0 && ['pass', 'xfail', 'xpass'].includes(verdict.status)) verdict = { status: 'not-exercised', reason: `no proof: ${unproved.join(', ')}` };
     const excuse = this.options.expectations.judgeEnd(one.name, share.name, this.#release, verdict.status);
-    if (excuse !== undefined) verdict = { status: 'xfail', reason: `${verdict.reason ?? ''}: ${excuse}` };
+    if (excuse !== undefined) {
+      verdict = { status: 'xfail', reason: `${verdict.reason ?? ''}: ${excuse}` };
+      // What failed in a guest that was going down failed for that.
+      subtests = subtests.map((subtest) => (BAD.has(subtest.status) ? { ...subtest, status: 'xfail' } : subtest));
+    }
     this.#tell(one.name, { ...verdict, subtests, splats, seconds: outcome.seconds, proof, files: [...files], counters: { ...outcome.counters }, ...(one.definition.wire === undefined ? {} : { wire: { ...one.definition.wire } }) });
   }
 
@@ -309,6 +313,10 @@ class Session {
     const own = name === BOOT_WINDOW || name === TEARDOWN_WINDOW;
     this.options.onCase(makeResult(this.plan, own ? `${name}${this.plan.variant}` : name, { ...(own ? { splats: [...this.#windowSplats] } : {}), ...result }));
   }
+}
+
+function machineSettings({ memoryMiB, cpus }: DeviceSettings) {
+  return { ...(memoryMiB === undefined ? {} : { memoryMiB }), ...(cpus === undefined ? {} : { cpus }) };
 }
 
 function makeResult(plan: GuestPlan, name: string, result: Pick<CaseResult, 'status' | 'subtests' | 'seconds' | 'proof'> & Partial<CaseResult>): CaseResult {

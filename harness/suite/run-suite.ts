@@ -162,10 +162,11 @@ function variantsOf(cases: readonly Case[], share: Share): Variant[] {
 }
 
 /** For folders and for the rows of boot and teardown: what is not the usual, "" where nothing is. */
-function variantName({ windowRanges, session, guests, memoryMiB }: DeviceSettings): string {
+function variantName({ windowRanges, session, guests, memoryMiB, cpus }: DeviceSettings): string {
   const parts = [
     ...(windowRanges === undefined ? [] : [`window${windowRanges}`]),
     ...(guests === undefined ? [] : [`guests${guests}`]),
+    ...(cpus === undefined ? [] : [`cpus${cpus}`]),
     ...(memoryMiB === undefined ? [] : [`memory${memoryMiB}`]),
     ...(session === undefined ? [] : [`session-${sha256(JSON.stringify(session)).slice(0, 6)}`]),
   ];
