@@ -36,6 +36,8 @@ export interface DeviceOptions {
   readonly requestQueues: number;
   readonly session?: Partial<SessionOptions>;
   readonly handlers?: Handlers;
+  /** Told each request as it came, for fixtures: the whole message, and the protocol's minor it is to be read by. */
+  readonly onRequest?: (op: OperationName, bytes: Buffer, minor: number) => void;
 }
 
 interface Request {
@@ -158,7 +160,9 @@ export class Device {
       header = fuse_in_header.decode(reader.take(fuse_in_header.bytes));
       const op = operationNamed(header.opcode);
       if (op === undefined) throw new FuseError('ENOSYS');
-      const args = decodeParts(OPERATIONS[op].request as Parts, reader, this.session.minor === 0 ? minorOf(op, chain) : this.session.minor);
+      const minor = this.session.minor === 0 ? minorOf(op, chain) : this.session.minor;
+      this.options.onRequest?.(op, Buffer.concat(chain.readable), minor);
+      const args = decodeParts(OPERATIONS[op].request as Parts, reader, minor);
       this.#begin({ header, op, args, arrival: this.#arrival(header, op, args, queue) }, chain, complete);
     } catch (error) {
       if (error instanceof WireError) this.protocolErrors.push(`request ${header?.opcode ?? 'without a header'}: ${error.message}`);

@@ -172,7 +172,7 @@ export function decodeParts<P extends Parts>(parts: P, reader: Reader, minor: nu
       value[name] = reader.rest();
       continue;
     }
-    tail ??= gather(reader.rest(), reader.left);
+    tail ??= reader.take(reader.left);
     if (part.part === 'text') {
       const end = tail.indexOf(0);
       if (end < 0) throw new WireError(`${name} has no end`);

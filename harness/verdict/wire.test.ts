@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import { describe, expect, it } from 'vitest';
+import type { CaseResult } from '../results/schema.ts';
+import { compareCounters, rowsOf } from './wire.ts';
+
+const one = (kernel: number, counters: Record<string, number>, more: Partial<CaseResult> = {}): CaseResult => ({
+  kernel,
+  name: 'dax-reclaim/stream',
+  share: 'device-dax',
+  repetition: 1,
+  status: 'pass',
+  subtests: [],
+  seconds: 1,
+  proof: [],
+  counters,
+  wire: { REMOVEMAPPING: 'fewer', SETUPMAPPING: 'same' },
+  splats: [],
+  files: [],
+  reproduce: '',
+  ...more,
+});
+
+const compare = (...cases: CaseResult[]) => compareCounters(cases, 0, 1).map(({ counter, base, patched, allowed }) => [counter, base, patched, allowed]);
+
+describe('counters', () => {
+  it('may move the way that their rule says, and no other', () => {
+    expect(compare(one(0, { REMOVEMAPPING: 80, SETUPMAPPING: 100 }), one(1, { REMOVEMAPPING: 8, SETUPMAPPING: 100 }))).toEqual([
+      ['REMOVEMAPPING', 80, 8, true],
+      ['SETUPMAPPING', 100, 100, true],
+    ]);
+    expect(compare(one(0, { REMOVEMAPPING: 8, SETUPMAPPING: 100 }), one(1, { REMOVEMAPPING: 80, SETUPMAPPING: 101 }))).toEqual([
+      ['REMOVEMAPPING', 8, 80, false],
+      ['SETUPMAPPING', 100, 101, false],
+    ]);
+  });
+
+  it('without a rule are shown where they differ, and never regress', () => {
+    expect(compare(one(0, { GETATTR: 1 }), one(1, { GETATTR: 9 })).at(-1)).toEqual(['GETATTR', 1, 9, true]);
+  });
+
+  it('of repetitions the median counts', () => {
+    const repeated = [70, 80, 90].map((count, index) => one(0, { REMOVEMAPPING: count }, { repetition: index + 1 }));
+    expect(compare(...repeated, one(1, { REMOVEMAPPING: 80 }))[0]).toEqual(['REMOVEMAPPING', 80, 80, true]);
+  });
+
+  it('of cases that failed, or have no rules, are not compared', () => {
+    expect(compare(one(0, { REMOVEMAPPING: 1 }), one(1, { REMOVEMAPPING: 9 }, { status: 'fail' }))).toEqual([]);
+    const { wire: _, ...plain } = one(0, { REMOVEMAPPING: 1 });
+    expect(compare(plain, { ...plain, kernel: 1 })).toEqual([]);
+  });
+
+  it('that moved against their rule are regressions, with both numbers', () => {
+    const counters = compareCounters([one(0, { REMOVEMAPPING: 8 }), one(1, { REMOVEMAPPING: 80 })], 0, 1);
+    expect(rowsOf(counters, () => 'again')).toMatchObject([{ class: 'regressed', subtest: 'on the wire: REMOVEMAPPING', reason: '8 -> 80, where only fewer is allowed', reproduce: 'again' }]);
+  });
+});
