@@ -51,7 +51,7 @@ async function capture(context: Context, version: string): Promise<void> {
       onRequest: (op, bytes, minor) => {
         if (captured.has(op) || bytes.length > 4_096) return;
         const value = decodeParts(OPERATIONS[op].request as Parts, new Reader([bytes.subarray(fuse_in_header.bytes)]), minor) as Record<string, unknown>;
-        const joined = Object.fromEntries(Object.entries(value).map(([name, one]) => [name, Array.isArray(one) && one.every((piece) => Buffer.isBuffer(piece)) ? Buffer.concat(one as Buffer[]) : one]));
+        const joined = Object.fromEntries(Object.entries(value).map(([name, one]) => [name, Array.isArray(one) && one.every((piece) => Buffer.isBuffer(piece)) ? Buffer.concat(one) : one]));
         captured.set(op, { op, minor, bytes: bytes.toString('hex'), decoded: JSON.parse(JSON.stringify(joined, printable)) as unknown });
       },
     });

@@ -34,11 +34,12 @@ export default defineCase({
     };
     let waited = 0;
     const watch = async (access: Promise<unknown>, clock: { size(handle: number): Promise<number> }): Promise<boolean> => {
-      let done = false;
-      void access.then(() => (done = true));
-      for (let trip = 0; trip < ROUND_TRIPS && !done; trip++) await clock.size(0);
-      if (!done) waited++;
-      return !done;
+      const state = { done: false };
+      void access.then(() => (state.done = true));
+      const blocked = () => !state.done;
+      for (let trip = 0; trip < ROUND_TRIPS && blocked(); trip++) await clock.size(0);
+      if (blocked()) waited++;
+      return blocked();
     };
 
     for (const [what, access] of [

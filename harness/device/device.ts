@@ -96,7 +96,7 @@ export class Device {
       },
       onEnd: (error) => {
         device.#epoch++;
-        if (error !== undefined) device.defects.push(`vhost-user: ${String(error)}`);
+        if (error !== undefined) device.defects.push(`vhost-user: ${error instanceof Error ? error.message : 'the connection broke'}`);
         device.#end(error);
       },
     });

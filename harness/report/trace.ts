@@ -11,7 +11,7 @@ export function printTrace(lines: readonly TraceLine[]): string {
 
 function requestLine(line: TraceRequest): string {
   const args = Object.entries(line.args)
-    .map(([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
+    .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
     .join(' ');
   const outcome = line.latency === undefined ? '' : `${line.latency} us`;
   const answer = line.error === undefined ? outcome : pc.red(`${line.error} ${outcome}`);

@@ -36,18 +36,17 @@ export interface Operation<Q extends Parts = Parts, R extends Parts = Parts> {
   readonly unanswered?: true;
 }
 
+const nothing = {} as const;
 const text: TextPart = { part: 'text' };
 const bytes: BytesPart = { part: 'bytes' };
 const stream: StreamPart = { part: 'stream' };
 const list = <T>(of: Struct<T>): ListPart<T> => ({ part: 'list', of });
 const operation = <const Q extends Parts, const R extends Parts>(code: number, since: number, request: Q, reply: R): Operation<Q, R> => ({ code, since, request, reply });
-const unanswered = <const Q extends Parts>(code: number, since: number, request: Q): Operation<Q, Record<never, never>> => ({ code, since, request, reply: {}, unanswered: true });
+const unanswered = <const Q extends Parts>(code: number, since: number, request: Q): Operation<Q, typeof nothing> => ({ code, since, request, reply: nothing, unanswered: true });
 
 const entry = { entry: s.fuse_entry_out };
 const attr = { attr: s.fuse_attr_out };
 const open = { open: s.fuse_open_out };
-const nothing = {};
-
 export const OPERATIONS = {
   LOOKUP: operation(1, 1, { name: text }, entry),
   FORGET: unanswered(2, 1, { args: s.fuse_forget_in }),
@@ -180,7 +179,7 @@ export function decodeParts<P extends Parts>(parts: P, reader: Reader, minor: nu
       tail = tail.subarray(end + 1);
     } else if (part.part === 'bytes') value[name] = Buffer.from(tail);
     else {
-      const of = part.of as Struct<unknown>;
+      const of = part.of;
       const items: unknown[] = [];
       for (let at = 0; at + of.bytes <= tail.length; at += of.bytes) items.push(of.read(tail, at));
       value[name] = items;
@@ -194,11 +193,11 @@ export function encodeParts<P extends Parts>(parts: P, value: ValueOf<P>, minor:
   const pieces: Buffer[] = [];
   for (const [name, part] of Object.entries(parts)) {
     const one = (value as Record<string, unknown>)[name];
-    if (!('part' in part)) pieces.push((part as Struct<unknown>).encode(one, minor));
+    if (!('part' in part)) pieces.push((part).encode(one, minor));
     else if (part.part === 'text') pieces.push(Buffer.from(`${one as string}\0`, 'latin1'));
     else if (part.part === 'bytes') pieces.push(one as Buffer);
     else if (part.part === 'stream') pieces.push(...(one as Buffer[]));
-    else for (const item of one as unknown[]) pieces.push((part.of as Struct<unknown>).encode(item));
+    else for (const item of one as unknown[]) pieces.push((part.of).encode(item));
   }
   return pieces;
 }

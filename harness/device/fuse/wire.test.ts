@@ -58,7 +58,7 @@ function arbitraryOf(part: Part): fc.Arbitrary<unknown> {
   if (part.part === 'text') return fc.string({ unit: fc.integer({ min: 1, max: 255 }).map((code) => String.fromCharCode(code)), maxLength: 20 });
   if (part.part === 'bytes') return fc.uint8Array({ maxLength: 64 }).map((bytes) => Buffer.from(bytes));
   if (part.part === 'stream') return fc.uint8Array({ minLength: 1, maxLength: 64 }).map((bytes) => [Buffer.from(bytes)]);
-  return fc.array(valueOf(part.of as Struct<unknown>), { minLength: 1, maxLength: 5 });
+  return fc.array(valueOf(part.of), { minLength: 1, maxLength: 5 });
 }
 
 const partsArbitrary = (parts: Parts): fc.Arbitrary<Record<string, unknown>> => fc.record(Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, arbitraryOf(part)])));

@@ -81,7 +81,7 @@ export interface Struct<T> extends Kind<T> {
 export const NEWEST_MINOR = 46;
 
 export function struct<const F extends Fields>(name: string, fields: F): Struct<Named<F>> {
-  const layout = Object.entries(fields).map(([field, kind]) => ({ field, kind: kind as Kind<unknown> | Padding }));
+  const layout = Object.entries(fields).map(([field, kind]) => ({ field, kind: kind }));
   const sizeAt = (minor: number): number =>
     layout.reduce((sum, { kind }) => sum + ((('paddingSince' in kind ? kind.paddingSince : kind.since) ?? 0) <= minor ? kind.bytes : 0), 0);
   const bytes = sizeAt(NEWEST_MINOR);

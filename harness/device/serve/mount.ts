@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import { initFlagBits, initFlagsOf } from '../fuse/flags.ts';
+import { initFlagBits, initFlagsOf, type InitFlag } from '../fuse/flags.ts';
 import { NEWEST_MINOR } from '../fuse/wire.ts';
 import type { Handlers } from './call.ts';
 
 const FUSE_KERNEL_VERSION = 7;
+const NEEDS_WINDOW: ReadonlySet<InitFlag> = new Set<InitFlag>(['MAP_ALIGNMENT', 'HAS_INODE_DAX']);
 
 /** INIT and what ends a mount; FORGET and INTERRUPT, which nobody waits for. */
 export const mountHandlers: Handlers = {
@@ -12,8 +13,7 @@ export const mountHandlers: Handlers = {
     session.minor = Math.min(args.minor, NEWEST_MINOR);
     for (const flag of initFlagsOf(args.flags, args.flags2)) session.offered.add(flag);
     for (const flag of session.options.initFlags) {
-      if (!session.offered.has(flag) || (flag === 'MAP_ALIGNMENT' && window === undefined)) continue;
-      session.agreed.add(flag);
+      if (session.offered.has(flag) && (window !== undefined || !NEEDS_WINDOW.has(flag))) session.agreed.add(flag);
     }
     // Without INIT_EXT the kernel must take no notice of flags2 (6.1.42 mended that): nothing is put there.
     const bits = initFlagBits(session.agreed);

@@ -93,7 +93,8 @@ export class Session {
       gid: inode.gid,
       rdev: inode.rdev,
       blksize: this.options.blockBytes,
-      flags: inode.dax && inode.content !== undefined ? FUSE_ATTR_DAX : 0,
+      // Only to a kernel that agreed: any other takes the difference for a reason not to cache the inode (fuse_dax_dontcache()).
+      flags: inode.dax && inode.content !== undefined && this.agreed.has('HAS_INODE_DAX') ? FUSE_ATTR_DAX : 0,
     };
   }
 

@@ -95,11 +95,7 @@ export class Inode {
   get path(): string {
     if (this.ino === 1) return '/';
     const names: string[] = [];
-    let inode: Inode = this;
-    for (let hint = inode.hint; hint !== undefined && names.length < 64; hint = inode.hint) {
-      names.unshift(Buffer.from(hint.name, 'latin1').toString());
-      inode = hint.parent;
-    }
+    for (let { hint } = this; hint !== undefined && names.length < 64; { hint } = hint.parent) names.unshift(Buffer.from(hint.name, 'latin1').toString());
     return `/${names.join('/')}${this.nlink === 0 ? ' (unlinked)' : ''}`;
   }
 }
