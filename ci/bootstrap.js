@@ -26,6 +26,7 @@ const TASKS = {
     [bin('vitest'), 'run', '--config', 'ci/vitest.config.ts', '--root', '.', ...rest],
   ],
   bench: [[bin('tsx'), join(root, 'ci/bench.ts'), ...rest]],
+  throughput: [[bin('tsx'), join(root, 'ci/throughput.ts'), ...rest]],
 };
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);

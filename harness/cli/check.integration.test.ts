@@ -56,6 +56,14 @@ describe('check', () => {
     });
   });
 
+  it('the batching series: eight requests where there were eighty, as its manifest promises', async () => {
+    const { code, results } = await check(['--series', 'patches/worker-batching', '--share', 'device-dax', 'dax-reclaim/stream']);
+    const row = results.check?.counters.find(({ counter }) => counter === 'REMOVEMAPPING by the worker');
+    expect(row).toMatchObject({ base: 80, patched: 8, rule: 'fewer', allowed: true });
+    expect(results.check?.claims.map(({ state }) => state)).toEqual(['held']);
+    expect(code).toBe(0);
+  });
+
   it('a kernel that panics early is a regression of the boot, and no case vanishes', async () => {
     const { code, results } = await check(['--series', intoFuseInit('panic.patch', 'panic("made to panic early");'), '--share', 'tmpfs', 'posix/link', 'posix/times']);
     expect(code).toBe(1);

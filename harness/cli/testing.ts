@@ -4,6 +4,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+/** Built before the tests, by npm test or by the first of them. */
+export const KERNEL_UNDER_TEST = '6.12';
+
 const PROGRAM = join(import.meta.dirname, 'fuselage.js');
 
 export interface Ended {

@@ -12,8 +12,11 @@ export interface KeyPair {
 
 /** A key that lives as long as the run: the guest accepts nothing else. */
 export function makeKey(): KeyPair {
-  const pair = ssh2.utils.generateKeyPairSync('ed25519');
-  return { privateKey: pair.private, publicBlob: pair.public.split(' ')[1] ?? '' };
+  // One in some hundred that ssh2 (1.17) makes it can not read itself.
+  for (;;) {
+    const pair = ssh2.utils.generateKeyPairSync('ed25519');
+    if (!(ssh2.utils.parseKey(pair.private) instanceof Error)) return { privateKey: pair.private, publicBlob: pair.public.split(' ')[1] ?? '' };
+  }
 }
 
 export interface Exit {
