@@ -11,7 +11,10 @@ import { discoverCases } from '../harness/suite/discover.ts';
 export async function renderReadme(text: string): Promise<string> {
   const cases = (await discoverCases()).map(({ name, definition, source }) => {
     const file = source ?? join(repositoryRoot, 'cases', `${name}.case.ts`);
-    const subtests = readFileSync(file, 'utf8').match(source === undefined ? /await subtest\(/g : /^SUBTEST\(/gm)?.length ?? 0;
+    const text = readFileSync(file, 'utf8');
+    const count = text.match(source === undefined ? /await subtest\(/g : /^SUBTEST\(/gm)?.length ?? 0;
+    // A subtest in a loop stands for several.
+    const subtests = /^ {5,}await subtest\(/m.test(text) ? `${count}+` : String(count);
     const [area = '', file_ = ''] = name.split('/');
     return `| ${area} | ${file_} | ${subtests} | ${definition.title} |`;
   });
