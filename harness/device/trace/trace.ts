@@ -107,7 +107,7 @@ export class Trace {
   #since = new WireCounter();
 
   /** @param write takes one line, without its end. */
-  constructor(private readonly write: (line: string) => void = () => undefined) {}
+  constructor(private readonly write?: (line: string) => void) {}
 
   now(): number {
     return performance.now() - this.#startedMilliseconds;
@@ -129,7 +129,7 @@ export class Trace {
   }
 
   #put(line: TraceRecord | TraceMark): void {
-    this.write(JSON.stringify(line, (_, value: unknown) => (typeof value === 'bigint' ? `0x${value.toString(16)}` : value)));
+    this.write?.(JSON.stringify(line, (_, value: unknown) => (typeof value === 'bigint' ? `0x${value.toString(16)}` : value)));
   }
 }
 

@@ -44,10 +44,18 @@ export function walkChain(memory: GuestMemory, table: Buffer, size: number, head
       steps = -1;
       continue;
     }
-    if ((flags & VIRTQ_DESC_F_WRITE) !== 0) writable.push(bytes);
+    if ((flags & VIRTQ_DESC_F_WRITE) !== 0) append(writable, bytes);
     else if (writable.length > 0) throw new QueueError(`descriptor chain ${head} has readable bytes after writable ones`);
-    else readable.push(bytes);
+    else append(readable, bytes);
     if ((flags & VIRTQ_DESC_F_NEXT) === 0) return { head, readable, writable };
     index = current.readUInt16LE(at + 14);
   }
+}
+
+/** Neighbours become one piece: pages of a large buffer often follow each other, and each piece has its price. */
+function append(pieces: Buffer[], bytes: Buffer): void {
+  const last = pieces.at(-1);
+  if (last !== undefined && last.buffer === bytes.buffer && last.byteOffset + last.length === bytes.byteOffset)
+    pieces[pieces.length - 1] = Buffer.from(last.buffer, last.byteOffset, last.length + bytes.length);
+  else pieces.push(bytes);
 }
