@@ -83,6 +83,18 @@ export class Actor {
   punch(handle: number, offset: number, length: number): Promise<number> {
     return this.#number(`punch ${handle} ${offset} ${length}`);
   }
+  /** fcntl(2): a read or write lock, or none; refuses where it would have to wait. */
+  lock(handle: number, type: 'r' | 'w' | 'u', offset: number, length: number): Promise<number> {
+    return this.#number(`lock ${handle} ${type} ${offset} ${length}`);
+  }
+  /** The same, waiting. */
+  lockWaiting(handle: number, type: 'r' | 'w' | 'u', offset: number, length: number): Promise<number> {
+    return this.#number(`lockwait ${handle} ${type} ${offset} ${length}`);
+  }
+  /** flock(2), without waiting. */
+  flock(handle: number, type: 'r' | 'w' | 'u'): Promise<number> {
+    return this.#number(`flock ${handle} ${type}`);
+  }
   /** The process's own id in the guest: what requests of it carry. */
   pid(): Promise<number> {
     return this.#number('pid');

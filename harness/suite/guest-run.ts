@@ -200,6 +200,7 @@ class Session {
     const problems = [...outcome.problems];
     for (const device of devices) {
       device.script.clear();
+      device.session.restore();
       const defects = device.defects.splice(0);
       if (defects.length > 0) throw new InfrastructureError('share.server-died', `the device failed: ${defects[0] ?? ''}`, { hint: 'this is a defect of fuselage: please report it', detail: defects.join('\n') });
       const found = [...device.protocolErrors.splice(0), ...(device.window?.violations.splice(0) ?? []).map(({ kind, text }) => `${kind}: ${text}`)];

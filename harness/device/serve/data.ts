@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { constants } from 'node:fs';
 import { FuseError } from '../fuse/errno.ts';
-import { FUSE_OPEN_KILL_SUIDGID, FUSE_SETUPMAPPING_FLAG_WRITE, FUSE_WRITE_KILL_SUIDGID } from '../fuse/flags.ts';
+import { FUSE_OPEN_KILL_SUIDGID, FUSE_RELEASE_FLOCK_UNLOCK, FUSE_SETUPMAPPING_FLAG_WRITE, FUSE_WRITE_KILL_SUIDGID } from '../fuse/flags.ts';
 import type { Content } from '../store/content.ts';
 import type { Inode } from '../store/inode.ts';
 import { dropCapability, killPrivileges } from './attributes.ts';
@@ -9,6 +9,8 @@ import type { Call, Handlers } from './call.ts';
 
 /** Modes of fallocate(2) that a file system in memory has. */
 const FALLOC = { KEEP_SIZE: 1, PUNCH_HOLE: 2, ZERO_RANGE: 16 } as const;
+/** OFFSET_MAX: to the end of the file, wherever that is. */
+const MOST_OFFSET = 0x7fffffffffffffffn;
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
 
@@ -27,10 +29,15 @@ export const dataHandlers: Handlers = {
     return { open: { fh: session.open(inode, args.flags), open_flags: session.options.openFlags, backing_id: 0 } };
   },
   RELEASE: ({ args }, { session }) => {
+    if ((args.release_flags & FUSE_RELEASE_FLOCK_UNLOCK) !== 0) session.handle(args.fh).inode.locks.unlock('flock', { owner: session.ownerOf(args.lock_owner), start: 0n, end: MOST_OFFSET });
     session.close(args.fh);
     return {};
   },
-  FLUSH: () => ({}),
+  // close(2) gives up the process's record locks, whichever descriptor they were taken by (fcntl(2)).
+  FLUSH: ({ args }, { session }) => {
+    session.handle(args.fh).inode.locks.unlock('posix', { owner: session.ownerOf(args.lock_owner), start: 0n, end: MOST_OFFSET });
+    return {};
+  },
   FSYNC: () => ({}), // every byte is where it will be as soon as it is written
   READ: ({ args }, call) => {
     const { inode } = call.session.handle(args.fh);

@@ -29,6 +29,8 @@ export interface Handle {
   entries: readonly (readonly [name: string, entry: DirectoryEntry])[] | undefined;
 }
 
+let nextSession = 1;
+
 /** One mount of one guest: what it has looked up, what it has open, what was agreed on. */
 export class Session {
   minor = 0;
@@ -41,14 +43,34 @@ export class Session {
   /** FORGETs of more than was looked up: the guest's kernel lost count. */
   overForgotten = 0;
 
+  #options: SessionOptions;
+
   constructor(
     readonly store: Store,
-    public options: SessionOptions,
-  ) {}
+    private readonly initial: SessionOptions,
+  ) {
+    this.#options = initial;
+  }
+
+  get options(): SessionOptions {
+    return this.#options;
+  }
+
+  /** What all lock owners of this mount begin with. */
+  readonly ownerPrefix = `${nextSession++}/`;
+
+  ownerOf(owner: bigint): string {
+    return `${this.ownerPrefix}${owner}/`;
+  }
 
   /** From now on; what INIT agreed on stays until the next mount. */
   configure(options: Partial<SessionOptions>): void {
-    this.options = { ...this.options, ...options };
+    this.#options = { ...this.#options, ...options };
+  }
+
+  /** Takes back what a case configured. */
+  restore(): void {
+    this.#options = this.initial;
   }
 
   /** @throws FuseError ESTALE */
@@ -138,6 +160,7 @@ export class Session {
 
   /** The mount is gone: DESTROY, a reset of the device, or the guest's end. */
   reset(): void {
+    for (const inode of this.store.inodes()) inode.locks.drop(this.ownerPrefix);
     for (const fh of [...this.#handles.keys()]) this.close(fh);
     for (const [nodeid, count] of [...this.lookups]) this.forget(nodeid, count);
     this.agreed.clear();

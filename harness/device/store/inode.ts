@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { Content } from './content.ts';
+import { Locks } from './locks.ts';
 
 /** File types of st_mode (inode(7)). */
 export const S_IFMT = 0o170000;
@@ -50,6 +51,7 @@ export class Inode {
   parent: Inode | undefined;
   /** One of its names, for people: where it was last put. */
   hint: { readonly parent: Inode; readonly name: string } | undefined;
+  readonly locks = new Locks();
   target: Buffer | undefined;
   readonly content: Content | undefined;
   /** Whether FUSE_ATTR_DAX is set for it (dax=inode). */

@@ -10,6 +10,7 @@
  *   store M OFF BYTE LEN | load M OFF LEN | msync M | munmap M
  *   fill M STRIDE BYTE OFF LEN: stores a byte every STRIDE from OFF on
  *   scan M STRIDE OFF LEN: loads there, "ok SUM"
+ *   lock H TYPE OFF LEN (r, w or u; fcntl, no waiting) | lockwait H TYPE OFF LEN | flock H TYPE (no waiting)
  *   preadmap H OFF M MOFF LEN: reads into a mapping | punch H OFF LEN | pid
  *   stat PATH | unlink PATH | rename OLD NEW | quit
  * "pread" and "load" answer with the run lengths of the bytes read: "ok 65x4096 0x4096".
@@ -23,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -184,6 +186,16 @@ static int act(char *line)
 		answer(pread(fds[handle], maps[slot].base + other, length, offset));
 	} else if (sscanf(line, "punch %u %lld %lld", &handle, &offset, &length) == 3 && handle < SLOTS) {
 		answer(fallocate(fds[handle], FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length));
+	} else if ((sscanf(line, "lock %u %3s %lld %lld", &handle, a, &offset, &length) == 4 ||
+		    sscanf(line, "lockwait %u %3s %lld %lld", &handle, a, &offset, &length) == 4) && handle < SLOTS) {
+		struct flock lock = {
+			.l_type = a[0] == 'r' ? F_RDLCK : a[0] == 'w' ? F_WRLCK : F_UNLCK,
+			.l_whence = SEEK_SET, .l_start = offset, .l_len = length,
+		};
+
+		answer(fcntl(fds[handle], verb[4] ? F_SETLKW : F_SETLK, &lock));
+	} else if (sscanf(line, "flock %u %3s", &handle, a) == 2 && handle < SLOTS) {
+		answer(flock(fds[handle], (a[0] == 'r' ? LOCK_SH : a[0] == 'w' ? LOCK_EX : LOCK_UN) | LOCK_NB));
 	} else if (!strcmp(verb, "pid")) {
 		answer(getpid());
 	} else if (sscanf(line, "msync %u", &slot) == 1 && slot < SLOTS) {
