@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { InputError } from '../host/errors.ts';
-import { device } from './device.ts';
+import { device, deviceHost } from './device.ts';
 import { ext4, tmpfs } from './local.ts';
 import { ninep } from './ninep.ts';
 import type { Share } from './share.ts';
@@ -15,6 +15,7 @@ export const SHARES: readonly Share[] = [
   device('device-dax', 'our own virtio-fs device, dax=always through a window', 'always'),
   device('device-dax-inode', 'our own virtio-fs device, dax=inode: files that the server marks', 'inode'),
   device('device-dax-default', 'our own virtio-fs device with a window, mounted without a dax option', 'default'),
+  deviceHost,
   ninep('9p', '9p, cache=none', 'none'),
   ninep('9p-mmap', '9p, cache=mmap', 'mmap'),
   ninep('9p-loose', '9p, cache=loose', 'loose'),

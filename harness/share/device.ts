@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { createWriteStream } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Device } from '../device/device.ts';
-import { FOPEN } from '../device/fuse/flags.ts';
+import { FOPEN, type InitFlag } from '../device/fuse/flags.ts';
+import { HostDirectory } from '../device/serve/host-directory.ts';
+import { DEFAULT_SESSION } from '../device/serve/session.ts';
 import { RANGE_BYTES } from '../device/store/content.ts';
 import { Store } from '../device/store/store.ts';
 import { Trace } from '../device/trace/trace.ts';
+import type { Scope } from '../host/scope.ts';
 import { temporaryDirectory } from '../host/temporary.ts';
 import type { DeviceSettings, ServedShare, ServeOptions, Share } from './share.ts';
 
@@ -31,14 +35,57 @@ export function device(name: string, summary: string, dax: DaxMode | undefined):
   };
 }
 
-async function serve({ scope, directory }: ServeOptions, dax: DaxMode | undefined, settings: DeviceSettings = {}): Promise<ServedShare> {
-  const root = await temporaryDirectory(scope, 'dev');
+/** A directory of the host through our own device: for a look from both sides, with scripts and traces. */
+export const deviceHost: Share = {
+  name: 'device-host',
+  summary: 'our own virtio-fs device on a directory of the host; no xattrs, device nodes or rename flags',
+  traits: ['host-directory', 'direct-io', 'shared-mmap'],
+  needsFileSystem: 'virtiofs',
+  proof: /^\S+ \/mnt\/share virtiofs (?!\S*dax)/m,
+  serve: async ({ scope, directory }) => {
+    const root = await temporaryDirectory(scope, 'dev');
+    const hostDirectory = join(root, 'shared');
+    await mkdir(hostDirectory, { mode: 0o755 });
+    const server = new HostDirectory(hostDirectory);
+    await scope.defer(() => {
+      server.end();
+    });
+    const socket = join(root, 'socket');
+    const served = await Device.start(scope, socket, {
+      guest: 'guest',
+      tag: 'share',
+      store: await Store.open(scope),
+      trace: await traceInto(scope, directory),
+      windowBytes: 0,
+      requestQueues: REQUEST_QUEUES,
+      session: { initFlags: DEFAULT_SESSION.initFlags.filter((flag) => !WITHOUT_STORE.has(flag)) },
+      handlers: server.handlers,
+    });
+    return {
+      hostDirectory,
+      devices: Device.qemuArguments(socket, 'share0', REQUEST_QUEUES),
+      mount: { type: 'virtiofs', source: 'share', options: 'rw' },
+      describe: () => served.describe(),
+      device: served,
+    };
+  },
+};
+
+/** What only the store can keep. */
+const WITHOUT_STORE: ReadonlySet<InitFlag> = new Set<InitFlag>(['POSIX_ACL', 'HANDLE_KILLPRIV_V2', 'DO_READDIRPLUS', 'READDIRPLUS_AUTO']);
+
+async function traceInto(scope: Scope, directory: string): Promise<Trace> {
   const file = createWriteStream(join(directory, TRACE_FILE));
   file.on('error', () => undefined);
   await scope.defer(() => {
     file.end();
   });
-  const trace = new Trace((line) => file.write(`${line}\n`));
+  return new Trace((line) => file.write(`${line}\n`));
+}
+
+async function serve({ scope, directory }: ServeOptions, dax: DaxMode | undefined, settings: DeviceSettings = {}): Promise<ServedShare> {
+  const root = await temporaryDirectory(scope, 'dev');
+  const trace = await traceInto(scope, directory);
   const store = await Store.open(scope);
   const one = async (guest: string): Promise<ServedShare & { readonly device: Device }> => {
     const socket = join(root, guest);
