@@ -167,7 +167,7 @@ export class HostDirectory {
       return {};
     },
     RELEASE: ({ args }) => this.#close(args.fh),
-    OPENDIR: ({ args: _ }, { header }) => {
+    OPENDIR: (_, { header }) => {
       if (!lstatSync(this.#path(header.nodeid)).isDirectory()) throw new FuseError('ENOTDIR');
       const fh = this.#next++;
       this.#open.set(fh, { fd: -1, node: header.nodeid, names: [] });

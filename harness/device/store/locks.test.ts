@@ -42,7 +42,7 @@ it('waiters come in order, and a mount that goes away waits no more', async () =
   const waiting = ['1/b', '2/c', '1/d'].map((owner) =>
     locks.wait('posix', lock(owner, 0, 9)).then(
       () => order.push(owner),
-      (error: unknown) => order.push(`${owner} ${String(error instanceof Error ? error.message : '')}`),
+      (error: unknown) => order.push(`${owner} ${error instanceof Error ? error.message : ''}`),
     ),
   );
   locks.drop('2/');
