@@ -24,6 +24,8 @@ export function guestTools(guest: Guest, served: ServedShare, actors: Actor[]): 
     remount: async (options = served.mount.options) => {
       await must(['umount', MOUNT_POINT]);
       await must(['mount', '-t', served.mount.type, '-o', options, served.mount.source, MOUNT_POINT]);
+      // mount(2) of virtio-fs does not wait for INIT; the first access does, and may well find that it failed.
+      await guest.shell.run(['stat', MOUNT_POINT]);
     },
   };
 }
