@@ -41,6 +41,8 @@ export const splatSchema = z.object({
   kind: z.string(),
   title: z.string(),
   lines: z.array(z.string()),
+  /** An expectation file knows of it: neither a failure nor a difference. */
+  expected: z.literal(true).optional(),
 });
 
 export const caseResultSchema = z.object({

@@ -300,7 +300,7 @@ class Session {
       // What failed in a guest that was going down failed for that.
       subtests = subtests.map((subtest) => (BAD.has(subtest.status) ? { ...subtest, status: 'xfail' } : subtest));
     }
-    this.#tell(one.name, { ...verdict, subtests, splats, seconds: outcome.seconds, proof, files: [...files], counters: { ...outcome.counters }, ...(one.definition.wire === undefined ? {} : { wire: { ...one.definition.wire } }) });
+    this.#tell(one.name, { ...verdict, subtests, splats: splats.map((splat) => (judged.unexpected.includes(splat) ? splat : { ...splat, expected: true as const })), seconds: outcome.seconds, proof, files: [...files], counters: { ...outcome.counters }, ...(one.definition.wire === undefined ? {} : { wire: { ...one.definition.wire } }) });
   }
 
   #splatTitles(window: string): string[] {

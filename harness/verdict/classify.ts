@@ -74,6 +74,7 @@ export function pairRows(cases: readonly CaseResult[], baseKernel: number, patch
     }
     if (one.kernel !== patchedKernel) continue;
     for (const splat of one.splats) {
+      if (splat.expected === true) continue;
       if (baseFingerprints.has(splat.fingerprint)) continue;
       // A splat that only the patched kernel shows is a regression of the case it came in, even of a failing one.
       const own = sideOf(one, `kernel log: ${splat.kind}: ${splat.title}`);
