@@ -68,7 +68,7 @@ export default defineCase({
       counter('SETUPMAPPING while streaming', count.setups());
     });
 
-    await subtest('the worker gives back 80 ranges and stops', async () => {
+    await subtest('the worker gives back 80 ranges and stops', () => {
       assert.equal(count.entries(), RECLAIMED);
       prove('ranges-reclaimed', count.entries());
       counter('REMOVEMAPPING by the worker', count.removals());
