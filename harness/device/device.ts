@@ -12,7 +12,7 @@ import { HANDLERS } from './serve/handlers.ts';
 import { DEFAULT_SESSION, Session, type SessionOptions } from './serve/session.ts';
 import { RANGE_BYTES } from './store/content.ts';
 import type { Store } from './store/store.ts';
-import { printableArguments, REMOVED_RANGES, type Trace } from './trace/trace.ts';
+import { bigintAsText, printableArguments, REMOVED_RANGES, type Trace } from './trace/trace.ts';
 import { BackEnd } from './vhost-user/back-end.ts';
 import { QueueError, type Chain } from './virtqueue/chain.ts';
 import type { Vring } from './virtqueue/vring.ts';
@@ -290,8 +290,6 @@ export class Device {
     }
   }
 }
-
-const bigintAsText = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? `0x${value.toString(16)}` : value);
 
 /** INIT tells its own protocol by its length: before it, nothing is agreed on. */
 function minorOf(op: OperationName, chain: Chain): number {

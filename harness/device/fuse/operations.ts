@@ -66,7 +66,7 @@ export const OPERATIONS = {
   STATFS: operation(17, 1, nothing, { st: s.fuse_kstatfs }),
   RELEASE: operation(18, 1, { args: s.fuse_release_in }, nothing),
   FSYNC: operation(20, 1, { args: s.fuse_fsync_in }, nothing),
-  /** With SETXATTR_EXT, eight bytes of fuse_setxattr_ext come before the name: see splitSetxattr(). */
+  /** With SETXATTR_EXT, eight bytes of fuse_setxattr_ext come before the name: the handler takes them apart, for it knows what was agreed on. */
   SETXATTR: operation(21, 1, { args: s.fuse_setxattr_in, rest: bytes }, nothing),
   /** Answers fuse_getxattr_out to a size of 0, else the value. */
   GETXATTR: operation(22, 1, { args: s.fuse_getxattr_in, name: text }, { value: bytes }),

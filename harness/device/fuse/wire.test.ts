@@ -7,7 +7,7 @@ import { decodeDirents, encodeDirent } from './dirent.ts';
 import { initFlagBits, initFlagsOf, INIT_FLAG, type InitFlag } from './flags.ts';
 import { decodeParts, encodeParts, OPERATION_NAMES, operationNamed, OPERATIONS, Reader, type Part, type Parts } from './operations.ts';
 import * as structs from './structs.ts';
-import { WireError, type Kind, type Struct } from './wire.ts';
+import { WireError, type Struct } from './wire.ts';
 
 /** Sizes that include/uapi/linux/fuse.h of 7.46 has. */
 const SIZES: Readonly<Record<string, number>> = {
@@ -184,4 +184,3 @@ function printable(_: string, value: unknown): unknown {
   const buffer = value as { readonly type?: string; readonly data?: number[] } | null;
   return buffer?.type === 'Buffer' ? Buffer.from(buffer.data ?? []).toString('hex') : value;
 }
-export type { Kind };

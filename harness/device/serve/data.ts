@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { constants } from 'node:fs';
+import { FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE } from '../../host/libc.ts';
 import { FuseError } from '../fuse/errno.ts';
 import { FUSE_OPEN_KILL_SUIDGID, FUSE_RELEASE_FLOCK_UNLOCK, FUSE_SETUPMAPPING_FLAG_WRITE, FUSE_WRITE_KILL_SUIDGID } from '../fuse/flags.ts';
 import type { Content } from '../store/content.ts';
@@ -8,7 +9,7 @@ import { dropCapability, killPrivileges } from './attributes.ts';
 import type { Call, Handlers } from './call.ts';
 
 /** Modes of fallocate(2) that a file system in memory has. */
-const FALLOC = { KEEP_SIZE: 1, PUNCH_HOLE: 2, ZERO_RANGE: 16 } as const;
+const FALLOC = { KEEP_SIZE: FALLOC_FL_KEEP_SIZE, PUNCH_HOLE: FALLOC_FL_PUNCH_HOLE, ZERO_RANGE: 16 } as const;
 /** OFFSET_MAX: to the end of the file, wherever that is. */
 const MOST_OFFSET = 0x7fffffffffffffffn;
 const SEEK_DATA = 3;

@@ -129,9 +129,12 @@ export class Trace {
   }
 
   #put(line: TraceRecord | TraceMark): void {
-    this.write?.(JSON.stringify(line, (_, value: unknown) => (typeof value === 'bigint' ? `0x${value.toString(16)}` : value)));
+    this.write?.(JSON.stringify(line, bigintAsText));
   }
 }
+
+/** For JSON, which has no bigint: hexadecimal, as flags and owners are read. */
+export const bigintAsText = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? `0x${value.toString(16)}` : value);
 
 /** A request's arguments, flat and printable: bytes are told by their number. */
 export function printableArguments(request: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -26,7 +26,7 @@ import {
 /** What QEMU 11 has of memory slots for vhost (its VHOST_USER_MAX_RAM_SLOTS): RAM, and one for each live mapping. */
 const MEMORY_SLOTS = 509n;
 const SHMEM_REGIONS = 256;
-/** VIRTIO_CONFIG_S_DRIVER_OK, and a status of 0: a reset (virtio 1.2, 2.1). */
+/** Writing 0 to the device status resets the device (virtio 1.2, 2.1). */
 const STATUS_RESET = 0;
 
 const FEATURES = VIRTIO_F_VERSION_1 | VIRTIO_RING_F_INDIRECT_DESC | VHOST_USER_F_PROTOCOL_FEATURES;
