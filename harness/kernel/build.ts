@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { attempt, CommandError } from '../host/command.ts';
 import type { Context } from '../host/context.ts';
 import { InfrastructureError, InputError, KernelError } from '../host/errors.ts';
 import { contentId } from '../host/hash.ts';
 import { withStep, type Step } from '../host/progress.ts';
 import { applySeries } from './apply.ts';
+import { fragmentFor } from './configuration.ts';
 import { fragmentText, type Flavor } from './flavor.ts';
 import type { KernelImage } from './image.ts';
 import type { Series } from './series.ts';
 import type { Tree } from './tree.ts';
+import type { Warnings } from './warnings.ts';
 import { Workshop } from './workshop.ts';
 
 export interface BuildRequest {
@@ -41,7 +43,8 @@ const EXPECTED_LINES = 2_200;
 export async function buildKernel(context: Context, request: BuildRequest): Promise<Build> {
   const startedMilliseconds = performance.now();
   const { tree, series, flavor } = request;
-  const [fragments, toolchain] = await Promise.all([fragmentText(flavor, request.fragmentFiles), identifyToolchain()]);
+  const [text, toolchain] = await Promise.all([fragmentText(flavor, request.fragmentFiles), identifyToolchain()]);
+  const fragments = fragmentFor(tree.version, text);
   const id = contentId({ tree: tree.id, series: series.map((one) => one.id).join(' '), fragments, toolchain });
   const title = [`Linux ${tree.version}`, ...series.map((one) => one.title)].join(' + ') + ` (${flavor.name})`;
   // Applied even when the build is cached: what applies with fuzz is to be said every time.
@@ -60,6 +63,7 @@ export async function buildKernel(context: Context, request: BuildRequest): Prom
           title,
           step,
           log: join(directory, 'build.log'),
+          warnings: join(directory, WARNINGS_FILE),
         });
       });
       for (const [from, to] of [
@@ -80,6 +84,14 @@ export async function buildKernel(context: Context, request: BuildRequest): Prom
     seconds: (performance.now() - startedMilliseconds) / 1_000,
     fuzz: applied.fuzz,
   };
+}
+
+const WARNINGS_FILE = 'warnings.json';
+
+/** The compiler's warnings about a build; undefined for one of a time when they were not kept. */
+export async function warningsOf(build: Pick<Build, 'config'>): Promise<Warnings | undefined> {
+  const text = await readFile(join(dirname(build.config), WARNINGS_FILE), 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : (JSON.parse(text) as Warnings);
 }
 
 /** A build by the id that `fuselage build` printed. */
@@ -105,7 +117,7 @@ async function describeBuild(path: string, id: string) {
 
 async function compile(
   workshop: Workshop,
-  options: { readonly fragments: string; readonly configurationId: string; readonly title: string; readonly step: Step; readonly log: string },
+  options: { readonly fragments: string; readonly configurationId: string; readonly title: string; readonly step: Step; readonly log: string; readonly warnings: string },
 ): Promise<void> {
   const ccache = await attempt(['ccache', '--version']).then(
     (output) => output.exitCode === 0,
@@ -143,6 +155,8 @@ async function compile(
     throw compileFailure(options.title, error, lines);
   } finally {
     await writeFile(options.log, `${lines.join('\n')}\n`);
+    const warnings = await workshop.noteWarnings(lines);
+    if (warnings !== undefined) await writeFile(options.warnings, JSON.stringify(warnings));
   }
 }
 

@@ -3,9 +3,23 @@ import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { attempt, run } from '../host/command.ts';
 import { InputError } from '../host/errors.ts';
+import { compareVersions } from './versions.ts';
 
 /** Ends a line whose symbol not every kernel knows: asked for only where some Kconfig file defines it. */
 const IF_DEFINED = /\s*# if defined\s*$/;
+
+/** Ends a line that only kernels from a version on are asked for. */
+const FROM_VERSION = /^(CONFIG_.*?)\s*# from (\d+\.\d+)$/;
+
+/** A fragment as a kernel of this version is asked for it. */
+export function fragmentFor(version: string, text: string): string {
+  const lines = text.split('\n').map((line) => {
+    const [, wish, from] = FROM_VERSION.exec(line) ?? [];
+    if (wish === undefined || from === undefined) return line;
+    return compareVersions(version, from) < 0 ? [] : wish;
+  });
+  return lines.flat().join('\n');
+}
 
 /** Symbols of a fragment that are asked for only where they exist. */
 export function symbolsIfDefined(text: string): Set<string> {

@@ -13,7 +13,7 @@ export interface Flavor {
   readonly slowdown: number;
 }
 
-const COMMON = ['base', 'shares', 'dax'] as const;
+const COMMON = ['base', 'shares', 'dax', 'erofs'] as const;
 
 export const FLAVORS: Readonly<Record<string, Flavor>> = {
   fast: { name: 'fast', summary: 'no debugging; quickest to build and boot', fragments: [...COMMON, 'fast'], slowdown: 1 },

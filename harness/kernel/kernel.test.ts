@@ -8,8 +8,8 @@ import { Cache } from '../host/cache.ts';
 import type { Context } from '../host/context.ts';
 import { InputError } from '../host/errors.ts';
 import { applySeries, failedHunks } from './apply.ts';
-import { dependenciesOf, lostSymbols, parseFragment, symbolsIfDefined } from './configuration.ts';
-import { makePatch, readRange, readSeries } from './series.ts';
+import { dependenciesOf, fragmentFor, lostSymbols, parseFragment, symbolsIfDefined } from './configuration.ts';
+import { makePatch, readRange, readSeries, withoutSignature } from './series.ts';
 import { openTree } from './tree.ts';
 import { compareVersions, majorMinor } from './versions.ts';
 
@@ -102,6 +102,8 @@ describe('series', () => {
     const tree = await openTree(context, join(root, 'linux'));
     const series = await readSeries(join(root, 'v2.mbox'), tree);
     expect(series.patches.map((patch) => patch.title)).toEqual(['first', 'second']);
+    expect(series.title).toBe('cover');
+    expect(series.patches[0]?.mail).toMatch(/^Subject: \[PATCH v2 1\/2\] first$/m);
     expect((await applySeries(tree, [series])).files.get('fs/fuse/dir.c')?.content?.toString()).toContain('f=ive\n');
   });
 
@@ -164,6 +166,14 @@ describe('series', () => {
     expect(patch.files).toEqual(['fs/a.c', 'scripts/b.sh']);
   });
 
+  it("a mail's signature is no part of its diff, and a removed line that looks like one is", () => {
+    const diff = '--- a/fs/a.c\n+++ b/fs/a.c\n@@ -1,2 +1,2 @@\n-- \n+y\n z\n';
+    expect(withoutSignature(diff)).toBe(diff);
+    const second = '--- a/fs/b.c\n+++ b/fs/b.c\n@@ -1 +1 @@\n-x\n+y\n';
+    expect(withoutSignature(`${diff}-- \n2.39.5\n\n${second}-- \nlinux-fsdevel mailing list\n- a footer\n`)).toBe(`${diff}${second}`);
+    expect(makePatch('p', 'p', `${diff}-- \n2.39.5\n`).files).toEqual(['fs/a.c']);
+  });
+
   it('hunks as patch(1) reports them', () => {
     expect(failedHunks(['checking file fs/a.c', 'Hunk #2 FAILED at 81 (offset 3 lines).', 'patching file fs/b.c', 'Hunk #1 FAILED at 7.', '1 out of 1 hunk FAILED'])).toEqual([
       'fs/a.c hunk 2 (line 81)',
@@ -186,6 +196,12 @@ describe('configuration', () => {
     const text = 'CONFIG_A=y # if defined\nCONFIG_B="x"\n';
     expect([...symbolsIfDefined(text)]).toEqual(['CONFIG_A']);
     expect(parseFragment(text).get('CONFIG_A')).toBe('y');
+  });
+
+  it('asks a kernel only for what its version is meant to have', () => {
+    const text = 'CONFIG_A=y # from 6.12\nCONFIG_B=y\n';
+    expect(fragmentFor('6.1.176', text)).toBe('CONFIG_B=y\n');
+    expect(fragmentFor('6.12.0', text)).toBe('CONFIG_A=y\nCONFIG_B=y\n');
   });
 
   it('finds what did not survive; absent is as good as n', () => {

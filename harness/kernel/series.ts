@@ -18,6 +18,8 @@ export interface Patch {
   readonly title: string;
   /** A unified diff, its bytes as latin1; what precedes it is ignored by patch(1). */
   readonly text: string;
+  /** As it came, with its message; absent for a bare diff. */
+  readonly mail?: string;
   /** Paths below the tree that it reads or writes. */
   readonly files: readonly string[];
 }
@@ -41,7 +43,10 @@ export async function readSeries(name: string, tree: Tree): Promise<Series> {
       hint: 'give a directory with a series file, an mbox, a .patch file, or a name of `fuselage list`',
     });
   const reproduce = ['--series', name];
-  if (!status.isDirectory()) return assemble(basename(path), await readPatchFile(path), reproduce);
+  if (!status.isDirectory()) {
+    const { patches, cover } = await readPatchFile(path);
+    return assemble(cover ?? basename(path), patches, reproduce);
+  }
   const manifest = await readManifest(path);
   const directory = manifest === undefined ? path : await forVersion(path, name, tree);
   const listed = await readFile(join(directory, 'series'), 'utf8').catch((cause: unknown) => {
@@ -52,7 +57,7 @@ export async function readSeries(name: string, tree: Tree): Promise<Series> {
   });
   const names = listed.split('\n').map((line) => line.replace(/\s*#.*$/, '').trim()).filter((line) => line !== '');
   const patches = await Promise.all(names.map((entry) => readPatchFile(join(directory, entry.split(/\s/)[0] ?? entry))));
-  const series = assemble(manifest?.title ?? basename(path), patches.flat(), reproduce);
+  const series = assemble(manifest?.title ?? basename(path), patches.flatMap((file) => file.patches), reproduce);
   return manifest === undefined ? series : { ...series, manifest };
 }
 
@@ -67,7 +72,7 @@ export async function readRange(range: string, tree: Tree): Promise<Series> {
   });
   if (output.exitCode !== 0)
     throw new InputError('series.unreadable', `git knows no range ${range}`, { hint: 'check it with git log', detail: output.stderr.trim() });
-  return assemble(range, await splitMails(Buffer.from(output.stdout), range), ['--range', range]);
+  return assemble(range, (await splitMails(Buffer.from(output.stdout), range)).patches, ['--range', range]);
 }
 
 async function locate(name: string): Promise<string> {
@@ -90,38 +95,77 @@ async function forVersion(path: string, name: string, tree: Tree): Promise<strin
   return join(path, wanted);
 }
 
-async function readPatchFile(path: string): Promise<Patch[]> {
+/** Patches in their order, and what the cover letter says they are, where there is one. */
+interface Mailbox {
+  readonly patches: readonly Patch[];
+  readonly cover?: string;
+}
+
+async function readPatchFile(path: string): Promise<Mailbox> {
   const content = await readFile(path).catch((cause: unknown) => {
     throw new InputError('series.unreadable', `can not read the patch ${path}`, { hint: 'check the path', cause });
   });
   if (content.subarray(0, 5).toString('latin1') === 'From ')
     return await splitMails(content, basename(path));
   const title = /^Subject: (?:\[[^\]]*\] *)?(.+)$/m.exec(content.toString('utf8'))?.[1] ?? basename(path);
-  return [makePatch(basename(path), title, content.toString('latin1'))];
+  return { patches: [{ ...makePatch(basename(path), title, content.toString('latin1')), mail: content.toString('latin1') }] };
 }
 
 /** Lets git take mails apart: it knows transfer encodings, scissors and CR LF. */
-async function splitMails(mailbox: Buffer, name: string): Promise<Patch[]> {
+async function splitMails(mailbox: Buffer, name: string): Promise<Mailbox> {
   return await Scope.run(async (scope) => {
     const directory = await temporaryDirectory(scope, 'mail');
     await run(['git', 'mailsplit', `-o${directory}`], { input: mailbox });
     const found: { order: number; patch: Patch }[] = [];
+    let cover: string | undefined;
     for (const [index, mail] of (await readdir(directory)).sort().entries()) {
       const [message, body] = [join(directory, `${mail}.msg`), join(directory, `${mail}.diff`)];
       const info = await attempt(['git', 'mailinfo', message, body], { input: await readFile(join(directory, mail)), cwd: directory });
       const text = await readFile(body, 'latin1').catch(() => '');
-      if (info.exitCode !== 0 || !/^(?:diff |--- )/m.test(text)) continue; // a cover letter or a reply
       const raw = await readFile(join(directory, mail), 'latin1');
-      const number = Number(/^Subject: .*?\b(\d+)\/\d+\]/ms.exec(raw)?.[1] ?? index + 1);
+      const subject = /^Subject: ((?:.+)(?:\n[ \t].+)*)$/m.exec(raw)?.[1] ?? '';
+      const number = Number(/\b(\d+)\/\d+\]/.exec(subject)?.[1] ?? index + 1);
       const title = /^Subject: (.+)$/m.exec(info.stdout)?.[1] ?? name;
-      found.push({ order: number, patch: makePatch(title, title, text) });
+      if (info.exitCode !== 0 || !/^(?:diff |--- )/m.test(text)) {
+        // A cover letter is number nought; a reply to it says Re.
+        if (number === 0 && !/^re:/i.test(subject)) cover ??= title;
+        continue;
+      }
+      found.push({ order: number, patch: { ...makePatch(title, title, text), mail: raw } });
     }
-    return found.sort((a, b) => a.order - b.order).map(({ patch }) => patch);
+    return { patches: found.sort((a, b) => a.order - b.order).map(({ patch }) => patch), ...(cover === undefined ? {} : { cover }) };
   });
 }
 
+/**
+ * A mail's signature ("-- ", then git's version or a list's footer) looks like removed lines once a hunk is over:
+ * what stands between the end of one hunk and the next header is dropped from there on.
+ */
+export function withoutSignature(text: string): string {
+  const kept: string[] = [];
+  let [old, fresh] = [0, 0];
+  let signature = false;
+  for (const line of text.split('\n')) {
+    const hunk = /^@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@/.exec(line);
+    if (old <= 0 && fresh <= 0) {
+      if (hunk !== null || /^(?:diff |--- \S|Index: )/.test(line)) signature = false;
+      else if (line === '-- ') signature = true;
+    }
+    if (signature) continue;
+    kept.push(line);
+    if (hunk !== null) [old, fresh] = [Number(hunk[1] ?? 1), Number(hunk[2] ?? 1)];
+    else if (old > 0 || fresh > 0) {
+      if (!line.startsWith('+') && !line.startsWith('\\')) old--;
+      if (!line.startsWith('-') && !line.startsWith('\\')) fresh--;
+    }
+  }
+  const joined = kept.join('\n');
+  return joined.endsWith('\n') ? joined : `${joined}\n`;
+}
+
 /** @throws InputError where the text holds no diff, or names a file outside the tree. */
-export function makePatch(name: string, title: string, text: string): Patch {
+export function makePatch(name: string, title: string, whole: string): Patch {
+  const text = withoutSignature(whole);
   const files = new Set<string>();
   let parsed: ReturnType<typeof parsePatch>;
   try {
@@ -142,6 +186,11 @@ export function makePatch(name: string, title: string, text: string): Patch {
     }
   if (files.size === 0) throw new InputError('series.empty', `${name} changes nothing`, { hint: 'give a patch that holds a diff' });
   return { name, title, text, files: [...files] };
+}
+
+/** The first so many patches of several series put one on another, as one series. */
+export function prefixOf(series: readonly Series[], count: number): Series {
+  return assemble(`the first ${count} of ${series.map(({ title }) => title).join(', ')}`, series.flatMap(({ patches }) => patches).slice(0, count), []);
 }
 
 function assemble(title: string, patches: readonly Patch[], reproduce: readonly string[]): Series {

@@ -8,6 +8,7 @@ import { withLock } from '../host/lock.ts';
 import type { ChangedFile } from './apply.ts';
 import { configure, kernelMake } from './configuration.ts';
 import type { Tree } from './tree.ts';
+import { absorbWarnings, type Warnings } from './warnings.ts';
 
 const stateSchema = z.object({
   /** The tree that `source` holds, or '' while that is being changed. */
@@ -18,11 +19,15 @@ const stateSchema = z.object({
   configurationId: z.string(),
   /** Set while make runs: an object may then be half-written. */
   building: z.boolean(),
+  /** What the compiler has to say of the objects as they are. */
+  warnings: z.record(z.string(), z.array(z.string()).readonly()).default({}),
+  /** Whether that was kept from the first object on; what was compiled before is not known. */
+  warningsComplete: z.boolean().default(false),
 });
 
 type State = z.infer<typeof stateSchema>;
 
-const EMPTY: State = { treeId: '', changed: [], configurationId: '', building: false };
+const EMPTY: State = { treeId: '', changed: [], configurationId: '', building: false, warnings: {}, warningsComplete: true };
 
 /**
  * One source directory and one object directory at fixed paths, kept between builds. Going from one
@@ -105,6 +110,12 @@ export class Workshop {
       // make was ended by SIGTERM at worst, and then it deletes the target it was making.
       await this.#save({ ...this.state, building: false });
     }
+  }
+
+  /** Takes note of what a make printed. @returns all warnings of the objects as they are now, where they are known. */
+  async noteWarnings(lines: readonly string[]): Promise<Warnings | undefined> {
+    await this.#save({ ...this.state, warnings: { ...absorbWarnings(this.state.warnings, lines) } });
+    return this.state.warningsComplete ? this.state.warnings : undefined;
   }
 
   async #write(file: string, wanted: ChangedFile): Promise<void> {

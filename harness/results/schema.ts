@@ -45,6 +45,9 @@ export const splatSchema = z.object({
   expected: z.literal(true).optional(),
 });
 
+/** What a scenario measured of one workload on one subject; for comparison within the run, never for a verdict. */
+export const figureSchema = z.object({ workload: z.string(), on: z.string(), unit: z.string(), samples: z.array(z.number()).min(1) });
+
 export const caseResultSchema = z.object({
   /** Index into `kernels`. */
   kernel: z.number().int().nonnegative(),
@@ -55,6 +58,8 @@ export const caseResultSchema = z.object({
   repetition: z.number().int().positive(),
   status: statusSchema,
   reason: z.string().optional(),
+  /** An expectation says that its end, or a splat of it, may come or not. */
+  flaky: z.literal(true).optional(),
   subtests: z.array(subtestSchema),
   seconds: z.number().nonnegative(),
   /** What proves that it was exercised, in words. */
@@ -63,6 +68,8 @@ export const caseResultSchema = z.object({
   counters: z.record(z.string(), z.number()),
   /** Which of them may differ between base and patched kernel, and in which direction. */
   wire: z.record(z.string(), z.enum(['same', 'fewer', 'more'])).optional(),
+  /** Only from scenarios that measure. */
+  figures: z.array(figureSchema).optional(),
   splats: z.array(splatSchema),
   /** Files below --out that belong to it. */
   files: z.array(z.string()),
@@ -113,6 +120,24 @@ export const counterRowSchema = z.object({
   allowed: z.boolean(),
 });
 
+/** What one patch of a series does by itself, on top of those before it. */
+export const patchReportSchema = z.object({
+  title: z.string(),
+  /** Whether the tree with this patch and those before it compiles. */
+  builds: z.boolean(),
+  error: z.string().optional(),
+  /** Hunks that only applied with fuzz. */
+  fuzz: z.array(z.string()),
+  /** Compiler warnings that were not there before; absent where that is not known. */
+  warnings: z.array(z.string()).optional(),
+  /** Kconfig symbols of the resulting configuration. */
+  symbols: z.object({ added: z.array(z.string()), lost: z.array(z.string()) }).optional(),
+  /** By how much the functions and objects of vmlinux grew together. */
+  sizeBytes: z.number().int().optional(),
+  /** What the tree's own checkpatch.pl says; absent for a diff without a message. */
+  checkpatch: z.array(z.string()).optional(),
+});
+
 export const expectationNoteSchema = z.object({
   kind: z.enum(['unexpected-pass', 'stale']),
   text: z.string(),
@@ -140,6 +165,8 @@ export const resultsSchema = z.object({
       verdict: z.enum(['clean', 'regressed', 'infrastructure']),
       series: z.array(z.string()),
       fuzz: z.array(z.string()),
+      /** One a patch, in order. */
+      patches: z.array(patchReportSchema),
       /** What the series' own manifests promise, and whether it was seen. */
       claims: z.array(z.object({ text: z.string(), state: z.enum(['held', 'broken', 'not-measured']) })),
       /** What crossed the wire, base beside patched. */
@@ -152,6 +179,8 @@ export const resultsSchema = z.object({
 });
 
 export type Results = z.infer<typeof resultsSchema>;
+export type PatchReport = z.infer<typeof patchReportSchema>;
+export type Figure = z.infer<typeof figureSchema>;
 export type CaseResult = z.infer<typeof caseResultSchema>;
 export type Subtest = z.infer<typeof subtestSchema>;
 export type Splat = z.infer<typeof splatSchema>;

@@ -83,4 +83,16 @@ describe('pairRows', () => {
     ]);
     expect(withoutEchoes(rows).map(({ subtest }) => subtest)).toEqual([undefined]);
   });
+
+  it('an expected end that no longer comes is a fix; one that may come or not is flaky, and so is its regression', () => {
+    const classOf = (base: CaseResult, patched: CaseResult) => pairRows([base, patched], 0, 1).find(({ subtest }) => subtest === undefined)?.class;
+    expect(classOf(result(0, 'xfail', { reason: 'it hangs' }), result(1, 'pass'))).toBe('fixed');
+    expect(classOf(result(0, 'xfail', { reason: 'it hangs' }), result(1, 'crash'))).toBe('regressed');
+    expect(classOf(result(0, 'xfail', { flaky: true }), result(1, 'pass', { flaky: true }))).toBe('flaky');
+    expect(classOf(result(0, 'pass', { flaky: true }), result(1, 'xfail', { flaky: true }))).toBe('flaky');
+    // Bad in a way that nobody expects.
+    expect(classOf(result(0, 'pass', { flaky: true }), result(1, 'fail'))).toBe('regressed');
+    const flakySubtest = { name: 'a', status: 'xfail', flaky: true } as const;
+    expect(classOf(result(0, 'xfail', { subtests: [flakySubtest] }), result(1, 'pass', { subtests: [{ name: 'a', status: 'pass', flaky: true }] }))).toBe('flaky');
+  });
 });

@@ -33,17 +33,19 @@ export function classify(base: readonly Status[], patched: readonly Status[]): R
 interface Side {
   readonly statuses: Status[];
   readonly reasons: string[];
+  /** What it says may come or not. */
+  flaky: boolean;
 }
 
-/** A difference of what is known to be flaky is no regression and no fix. */
-function classOf(base: Side, patched: Side, knownFlaky: boolean): RowClass {
+/** What is worse, or was, and may be so at any time, is no regression and no fix. */
+function classOf(base: Side, patched: Side): RowClass {
   const found = classify(base.statuses, patched.statuses);
-  return knownFlaky && (found === 'regressed' || found === 'fixed') ? 'flaky' : found;
+  return (found === 'regressed' && patched.flaky) || (found === 'fixed' && base.flaky) ? 'flaky' : found;
 }
 
 /** Pairs what base and patched say, by case, share and subtest; in the order the cases ran. */
 export function pairRows(cases: readonly CaseResult[], baseKernel: number, patchedKernel: number): Row[] {
-  const rows = new Map<string, { name: string; share: string; subtest?: string; reproduce: string; flaky: boolean; base: Side; patched: Side }>();
+  const rows = new Map<string, { name: string; share: string; subtest?: string; reproduce: string; base: Side; patched: Side }>();
   const sideOf = (one: CaseResult, subtest: string | undefined, flaky = false) => {
     const key = JSON.stringify([one.name, one.share, subtest ?? null]);
     const row = rows.get(key) ?? {
@@ -51,20 +53,21 @@ export function pairRows(cases: readonly CaseResult[], baseKernel: number, patch
       share: one.share,
       ...(subtest === undefined ? {} : { subtest }),
       reproduce: one.reproduce,
-      flaky: false,
-      base: { statuses: [], reasons: [] },
-      patched: { statuses: [], reasons: [] },
+      base: { statuses: [], reasons: [], flaky: false },
+      patched: { statuses: [], reasons: [], flaky: false },
     };
-    row.flaky ||= flaky;
     rows.set(key, row);
-    return one.kernel === baseKernel ? row.base : row.patched;
+    const side = one.kernel === baseKernel ? row.base : row.patched;
+    side.flaky ||= flaky;
+    return side;
   };
   const baseFingerprints = new Set(cases.filter((one) => one.kernel === baseKernel).flatMap((one) => one.splats.map((splat) => splat.fingerprint)));
   for (const one of cases) {
     if (one.kernel !== baseKernel && one.kernel !== patchedKernel) continue;
     // The case's own row carries what its subtests do not: crashes, splats, a missing proof, problems.
     // A case whose status only a flaky subtest made is as flaky as that one.
-    const side = sideOf(one, undefined, one.status === 'xfail' && one.subtests.every((subtest) => subtest.status !== 'xfail' || subtest.flaky === true));
+    const expected = one.subtests.filter(({ status }) => status === 'xfail');
+    const side = sideOf(one, undefined, one.flaky === true || (one.status === 'xfail' && expected.length > 0 && expected.every(({ flaky }) => flaky === true)));
     side.statuses.push(one.status);
     if (one.reason !== undefined) side.reasons.push(one.reason);
     for (const subtest of one.subtests) {
@@ -82,9 +85,9 @@ export function pairRows(cases: readonly CaseResult[], baseKernel: number, patch
       own.reasons.push(splat.lines[0] ?? splat.title);
     }
   }
-  return [...rows.values()].map(({ base, patched, flaky, ...row }) => {
+  return [...rows.values()].map(({ base, patched, ...row }) => {
     const reason = patched.reasons[0] ?? base.reasons[0];
-    return { ...row, class: classOf(base, patched, flaky), base: base.statuses, patched: patched.statuses, ...(reason === undefined ? {} : { reason }) };
+    return { ...row, class: classOf(base, patched), base: base.statuses, patched: patched.statuses, ...(reason === undefined ? {} : { reason }) };
   });
 }
 
