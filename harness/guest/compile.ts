@@ -27,7 +27,7 @@ export interface ProgramSource {
 }
 
 /** The harness's own guest programs. */
-export const TOOLS: readonly ProgramSource[] = ['heartbeat', 'actor'].map((name) => ({
+export const TOOLS: readonly ProgramSource[] = ['heartbeat', 'actor', 'ondemand', 'precontent', 'tree-compare', 'workload'].map((name) => ({
   name,
   source: join(repositoryRoot, 'harness/guest/programs', `${name}.c`),
   tool: true,

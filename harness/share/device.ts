@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import { createWriteStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Device } from '../device/device.ts';
@@ -8,16 +7,14 @@ import { HostDirectory } from '../device/serve/host-directory.ts';
 import { DEFAULT_SESSION } from '../device/serve/session.ts';
 import { RANGE_BYTES } from '../device/store/content.ts';
 import { Store } from '../device/store/store.ts';
-import { Trace } from '../device/trace/trace.ts';
-import type { Scope } from '../host/scope.ts';
 import { temporaryDirectory } from '../host/temporary.ts';
 import type { DeviceSettings, ServedShare, ServeOptions, Share } from './share.ts';
+import { traceInto } from './trace-file.ts';
 
 /** One a CPU of the guest. */
 const REQUEST_QUEUES = 2;
 /** Smaller than most files of the cases that fill it, so that reclaim is the rule. */
 export const DEFAULT_WINDOW_RANGES = 32;
-export const TRACE_FILE = 'trace.jsonl';
 
 export type DaxMode = 'always' | 'inode' | 'default';
 
@@ -27,7 +24,7 @@ export function device(name: string, summary: string, dax: DaxMode | undefined):
   return {
     name,
     summary,
-    traits: ['direct-io', 'shared-mmap', 'device', ...(dax === undefined ? [] : (['dax-window'] as const)), ...(always ? (['dax'] as const) : [])],
+    traits: ['direct-io', 'shared-mmap', 'device', ...(dax === undefined ? (['detachable'] as const) : (['dax-window'] as const)), ...(always ? (['dax'] as const) : [])],
     needsFileSystem: 'virtiofs',
     // An option that says the default is not printed (fuse_show_options(), virtio_fs_show_options()).
     proof: dax === 'always' ? /^\S+ \/mnt\/share virtiofs \S*dax=always/m : dax === 'inode' ? /^\S+ \/mnt\/share virtiofs \S*dax=inode/m : /^\S+ \/mnt\/share virtiofs (?!\S*dax)/m,
@@ -73,15 +70,6 @@ export const deviceHost: Share = {
 
 /** What only the store can keep. */
 const WITHOUT_STORE: ReadonlySet<InitFlag> = new Set<InitFlag>(['POSIX_ACL', 'HANDLE_KILLPRIV_V2', 'DO_READDIRPLUS', 'READDIRPLUS_AUTO']);
-
-async function traceInto(scope: Scope, directory: string): Promise<Trace> {
-  const file = createWriteStream(join(directory, TRACE_FILE));
-  file.on('error', () => undefined);
-  await scope.defer(() => {
-    file.end();
-  });
-  return new Trace((line) => file.write(`${line}\n`));
-}
 
 async function serve({ scope, directory }: ServeOptions, dax: DaxMode | undefined, settings: DeviceSettings = {}): Promise<ServedShare> {
   const root = await temporaryDirectory(scope, 'dev');

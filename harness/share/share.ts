@@ -2,6 +2,8 @@
 import type { Context } from '../host/context.ts';
 import type { Scope } from '../host/scope.ts';
 import type { Device } from '../device/device.ts';
+import type { Trace } from '../device/trace/trace.ts';
+import type { ImageSet } from '../erofs/images.ts';
 import type { SessionOptions } from '../device/serve/session.ts';
 import type { Toolbox } from '../toolbox/toolbox.ts';
 
@@ -19,8 +21,22 @@ export type Trait =
   | 'device'
   /** The device has a DAX window. */
   | 'dax-window'
+  /** The guest may let go of the device and take it again; with a DAX window QEMU 11.1 dies of that. */
+  | 'detachable'
   /** Every file is mapped through the window (dax=always). */
-  | 'dax';
+  | 'dax'
+  /** EROFS images, which cases mount themselves. */
+  | 'erofs'
+  /** Data come through /dev/cachefiles when they are first asked for. */
+  | 'erofs-on-demand'
+  /** Data come through fanotify's pre-content events. */
+  | 'pre-content'
+  /** The image is a file of another file system, without a block device between. */
+  | 'file-backed'
+  /** A FUSE server of ours has the standard image's files too, for comparisons. */
+  | 'comparison'
+  /** Compressed images can be mounted. */
+  | 'compression';
 
 /** What a case asks of a share with the trait `device`; cases that ask for the same share a guest. */
 export interface DeviceSettings {
@@ -49,13 +65,18 @@ export interface ServedShare {
   readonly devices: readonly string[];
   /** The host's side of the directory, for a share that has one. */
   readonly hostDirectory?: string;
-  readonly mount: { readonly type: string; readonly source: string; readonly options: string };
+  /** How it is mounted on MOUNT_POINT; absent where cases mount what they need. */
+  readonly mount?: { readonly type: string; readonly source: string; readonly options: string };
+  /** Commands that the guest runs before anything is mounted. */
+  readonly prepare?: readonly (readonly string[])[];
   /** Resolves when a server of it ends unasked, with what it said. */
   readonly died?: Promise<string>;
   /** What the servers had outstanding, for a hang's bundle. */
   readonly describe?: () => string;
   /** The device itself, for a share with the trait `device`. */
   readonly device?: Device;
+  /** For a share with the trait `erofs`; `outstanding` says who waits for what, for a hang's bundle. */
+  readonly erofs?: { readonly backend: 'loop' | 'file' | 'fscache' | 'fanotify'; readonly images: ImageSet; readonly trace: Trace; readonly outstanding: Set<string>; readonly fuseTag?: string };
   /** The same share for a second guest. */
   readonly peer?: ServedShare;
 }
@@ -67,8 +88,10 @@ export interface Share {
   readonly traits: readonly Trait[];
   /** Names of /proc/filesystems that the guest's kernel must have. */
   readonly needsFileSystem: string;
+  /** What else it must have, by the names of kernel-features.yaml. */
+  readonly kernelFeatures?: readonly string[];
   /** @param settings for shares with the trait `device`; others take no notice. */
   serve(options: ServeOptions, settings?: DeviceSettings): Promise<ServedShare>;
-  /** Matches the line of /proc/mounts that proves the mount (proc(5)): type, and options that matter. */
-  readonly proof: RegExp;
+  /** Matches the line of /proc/mounts that proves the mount (proc(5)): type, and options that matter; absent where cases mount. */
+  readonly proof?: RegExp;
 }

@@ -1,17 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import { createInterface } from 'node:readline';
 import type { RemoteProcess } from '../guest/ssh.ts';
-import { InfrastructureError } from '../host/errors.ts';
-
-/** A failed operation of an actor, by the name of its errno (or of the signal that a fault raised). */
-export class ActorError extends Error {
-  constructor(
-    readonly operation: string,
-    readonly errno: string,
-  ) {
-    super(`${operation}: ${errno}`);
-  }
-}
+import { LineProgram } from './line-program.ts';
 
 /** Bytes as run lengths: [[65, 4096], [0, 100]] is 4096 times 'A', then 100 zeros. */
 export type Runs = readonly (readonly [byte: number, length: number])[];
@@ -21,15 +10,10 @@ export type Runs = readonly (readonly [byte: number, length: number])[];
  * Handles and maps are small numbers that the caller chooses. Offsets and lengths are in bytes.
  */
 export class Actor {
-  readonly #waiting: ((line: string | undefined) => void)[] = [];
-  #ended = false;
+  readonly #program: LineProgram;
 
-  constructor(private readonly remote: RemoteProcess) {
-    createInterface({ input: remote.stdout }).on('error', () => undefined).on('line', (line) => this.#waiting.shift()?.(line));
-    void remote.exited.then(() => {
-      this.#ended = true;
-      for (const settle of this.#waiting.splice(0)) settle(undefined);
-    });
+  constructor(remote: RemoteProcess) {
+    this.#program = new LineProgram('the actor', remote);
   }
 
   open(handle: number, path: string, flags: string): Promise<number> {
@@ -40,6 +24,10 @@ export class Actor {
   }
   pread(handle: number, offset: number, length: number): Promise<Runs> {
     return this.#runs(`pread ${handle} ${offset} ${length}`);
+  }
+  /** Reads a part and adds up its bytes: for content that is too varied to be told in runs. */
+  sum(handle: number, offset: number, length: number): Promise<number> {
+    return this.#number(`sum ${handle} ${offset} ${length}`);
   }
   pwrite(handle: number, offset: number, byte: number, length: number): Promise<number> {
     return this.#number(`pwrite ${handle} ${offset} ${byte} ${length}`);
@@ -80,6 +68,25 @@ export class Actor {
   preadIntoMap(handle: number, offset: number, map: number, mapOffset: number, length: number): Promise<number> {
     return this.#number(`preadmap ${handle} ${offset} ${map} ${mapOffset} ${length}`);
   }
+  /** lseek(2) with SEEK_DATA. */
+  seekData(handle: number, offset: number): Promise<number> {
+    return this.#number(`seekdata ${handle} ${offset}`);
+  }
+  copyRange(from: number, fromOffset: number, to: number, toOffset: number, length: number): Promise<number> {
+    return this.#number(`copyrange ${from} ${fromOffset} ${to} ${toOffset} ${length}`);
+  }
+  /** Hands pages of a mapping to a pipe (vmsplice(2)), which holds references to them until unpin(). */
+  pin(map: number, offset: number, length: number): Promise<number> {
+    return this.#number(`pin ${map} ${offset} ${length}`);
+  }
+  /** Reads the pinned pages' bytes from the pipe, as they are now, and with that lets the pages go. */
+  unpin(length: number): Promise<Runs> {
+    return this.#runs(`unpin ${length}`);
+  }
+  /** Registers part of a mapping as a fixed buffer of an io_uring, which is then closed. */
+  registerBuffer(map: number, offset: number, length: number): Promise<number> {
+    return this.#number(`register ${map} ${offset} ${length}`);
+  }
   punch(handle: number, offset: number, length: number): Promise<number> {
     return this.#number(`punch ${handle} ${offset} ${length}`);
   }
@@ -99,6 +106,17 @@ export class Actor {
   pid(): Promise<number> {
     return this.#number('pid');
   }
+  /** Becomes another user and group, for good. */
+  become(uid: number): Promise<number> {
+    return this.#number(`become ${uid}`);
+  }
+  /** mount(2), read-only. Without options for none. */
+  mount(source: string, target: string, type: string, options = ''): Promise<number> {
+    return this.#number(`mount ${source} ${target} ${type} ${options === '' ? '-' : options}`);
+  }
+  umount(target: string, lazy = false): Promise<number> {
+    return this.#number(`${lazy ? 'detach' : 'umount'} ${target}`);
+  }
   stat(path: string): Promise<number> {
     return this.#number(`stat ${path}`);
   }
@@ -109,18 +127,16 @@ export class Actor {
     return this.#number(`rename ${from} ${to}`);
   }
 
-  async end(): Promise<void> {
-    if (this.#ended) return;
-    this.remote.stdin.write('quit\n');
-    await this.remote.exited;
+  end(): Promise<void> {
+    return this.#program.end();
   }
 
   async #number(operation: string): Promise<number> {
-    return Number(await this.#ask(operation));
+    return Number(await this.#program.ask(operation));
   }
 
   async #runs(operation: string): Promise<Runs> {
-    const text = await this.#ask(operation);
+    const text = await this.#program.ask(operation);
     return text
       .split(' ')
       .filter(Boolean)
@@ -128,20 +144,5 @@ export class Actor {
         const [byte, length] = run.split('x').map(Number);
         return [byte ?? 0, length ?? 0] as const;
       });
-  }
-
-  async #ask(operation: string): Promise<string> {
-    const line = await new Promise<string | undefined>((resolve) => {
-      if (this.#ended) {
-        resolve(undefined);
-        return;
-      }
-      this.#waiting.push(resolve);
-      this.remote.stdin.write(`${operation}\n`);
-    });
-    if (line === undefined)
-      throw new InfrastructureError('guest.unreachable', `the actor ended before it answered "${operation}"`, { hint: 'see the console.log of the guest' });
-    if (line.startsWith('error ')) throw new ActorError(operation, line.slice('error '.length));
-    return line.replace(/^ok ?/, '');
   }
 }

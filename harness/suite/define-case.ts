@@ -4,6 +4,15 @@ import type { RemoteProcess } from '../guest/ssh.ts';
 import type { DeviceSettings, Trait } from '../share/share.ts';
 import type { GuestTool } from '../toolbox/toolbox.ts';
 import type { Actor } from './actor.ts';
+import type { ErofsTools } from './erofs-tools.ts';
+
+// What cases use of the rooms below.
+export { FOPEN } from '../device/fuse/flags.ts';
+export { DEFAULT_SESSION } from '../device/serve/session.ts';
+export { SUPER_FIELDS, type SuperField } from '../erofs/super-block.ts';
+export { HOLES, LARGE, MANY_FILES_COUNT, PROGRAM_PATH, SECOND } from '../erofs/trees.ts';
+export type { ReadRequest } from './on-demand.ts';
+export { waits } from './waiting.ts';
 
 /** What must be seen for a result to count (DESIGN, rule 1). */
 export type Proof =
@@ -46,12 +55,16 @@ export interface CaseContext {
   /** The device that serves the first guest; only with the trait `device`. */
   readonly device: Device;
   readonly peerDevice: Device;
+  /** Images, daemons and mounts; only with the trait `erofs`. They end with the case. */
+  readonly erofs: ErofsTools;
   /** Runs `body` as one subtest: it fails when body throws, and the next one still runs. Its actors end with it. */
   subtest(name: string, body: () => Promise<void> | void): Promise<void>;
   /** Counts towards a `count` proof. */
   prove(name: string, count?: number): void;
   /** Reports a count that base and patched kernels can be compared by. */
   counter(name: string, value: number): void;
+  /** A sample of a workload on a subject, for a scenario that compares subjects in turn, within one run. Decides nothing. */
+  measured(workload: string, on: string, unit: string, sample: number): void;
 }
 
 interface Common {

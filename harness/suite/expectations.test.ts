@@ -79,6 +79,27 @@ describe('expectations', () => {
   });
 });
 
+describe('expected ends and splats', () => {
+  const common = { case: 'a/b', shares: ['device' as string], kernels: '*', reason: 'because it is so', owner: 'us', expires: '2030-01-01', file: 'f' };
+  const splat = { fingerprint: 'x', kind: 'warn', title: 'fs/dax.c:1 somewhere', lines: [] };
+
+  it('an end is excused where it is expected, and may go either way only where that is said', () => {
+    const book = new ExpectationBook([{ ...common, end: 'timeout' }], '2026-01-01');
+    expect(book.judgeEnd('a/b', 'device', '6.12', 'timeout')).toEqual({ reason: 'because it is so', flaky: false });
+    expect(book.judgeEnd('a/b', 'device', '6.12', 'crash')).toEqual({ flaky: false });
+    expect(book.judgeEnd('a/b', 'ext4', '6.12', 'timeout')).toEqual({ flaky: false });
+    const flaky = new ExpectationBook([{ ...common, end: 'timeout', flaky: true }], '2026-01-01');
+    expect(flaky.judgeEnd('a/b', 'device', '6.12', 'pass')).toEqual({ flaky: true });
+    expect(flaky.notes()).toEqual([]);
+  });
+
+  it('a splat is excused where it is expected', () => {
+    const book = new ExpectationBook([{ ...common, splat: 'warn: fs/dax.c*', flaky: true }], '2026-01-01');
+    expect(book.judgeSplats('a/b', 'device', '6.12', [splat])).toEqual({ unexpected: [], reasons: ['because it is so'], flaky: true });
+    expect(book.judgeSplats('a/b', 'device', '6.12', [{ ...splat, kind: 'bug' }])).toMatchObject({ unexpected: [{ kind: 'bug' }], reasons: [], flaky: true });
+  });
+});
+
 describe('the status of a case', () => {
   it.each([
     [[{ name: 'a', status: 'pass' }], [], [], 'pass'],

@@ -84,8 +84,9 @@ export class ExpectationBook {
   }
 
   /** Takes out of a case's kernel-log findings those that are expected. @returns why, for these. */
-  judgeSplats(caseName: string, share: string, release: string, splats: readonly Splat[]): { readonly unexpected: readonly Splat[]; readonly reasons: readonly string[] } {
+  judgeSplats(caseName: string, share: string, release: string, splats: readonly Splat[]): { readonly unexpected: readonly Splat[]; readonly reasons: readonly string[]; readonly flaky: boolean } {
     const excused = new Map<Splat, string>();
+    let flaky = false;
     for (const entry of this.#relevant(caseName, share, release)) {
       if (entry.splat === undefined) continue;
       const note = this.#note(entry);
@@ -93,24 +94,27 @@ export class ExpectationBook {
       if (entry.expires < this.today) continue;
       const found = splats.filter(({ kind, title }) => picomatch.isMatch(`${kind}: ${title}`, entry.splat ?? '', { bash: true }));
       for (const splat of found) excused.set(splat, entry.reason);
+      flaky ||= entry.flaky === true;
       if (found.length === 0 && entry.flaky !== true) note.unexpectedPasses.add(`${caseName} on ${share}, ${release}: no "${entry.splat}" in the kernel log; it`);
     }
-    return { unexpected: splats.filter((splat) => !excused.has(splat)), reasons: [...new Set(excused.values())] };
+    return { unexpected: splats.filter((splat) => !excused.has(splat)), reasons: [...new Set(excused.values())], flaky };
   }
 
-  /** The reason, where it is expected that a case ends like this. */
-  judgeEnd(caseName: string, share: string, release: string, status: Status): string | undefined {
+  /** The reason, where it is expected that a case ends like this; and whether it may end either way. */
+  judgeEnd(caseName: string, share: string, release: string, status: Status): { readonly reason?: string; readonly flaky: boolean } {
     const ended = BAD.has(status) && status !== 'fail';
     let reason: string | undefined;
+    let flaky = false;
     for (const entry of this.#relevant(caseName, share, release)) {
       if (entry.end === undefined) continue;
       const note = this.#note(entry);
       note.matched = true;
       if (entry.expires < this.today) continue;
+      flaky ||= entry.flaky === true;
       if (entry.end === status) reason = entry.reason;
       else if (!ended && entry.flaky !== true) note.unexpectedPasses.add(`${caseName} on ${share}, ${release}`);
     }
-    return reason;
+    return { ...(reason === undefined ? {} : { reason }), flaky };
   }
 
   #relevant(caseName: string, share: string, release: string): Expectation[] {

@@ -7,6 +7,7 @@ import { explain, FuselageError, InfrastructureError, InterruptedError } from '.
 import { Scope } from '../host/scope.ts';
 import type { KernelImage } from '../kernel/image.ts';
 import { BAD, type CaseResult, type GuestResult } from '../results/schema.ts';
+import { whyMissing, whyNever } from '../share/kernel-features.ts';
 import { MOUNT_POINT, type DeviceSettings, type ServedShare, type Share } from '../share/share.ts';
 import type { Qemu, Toolbox } from '../toolbox/toolbox.ts';
 import type { Accelerator } from '../vm/options.ts';
@@ -74,6 +75,8 @@ async function runOneGuest(plan: GuestPlan, remaining: Case[], incarnation: numb
   await Scope.run(async (scope) => {
     const served = await plan.share.serve({ context: options.context, toolbox: options.toolbox, scope, directory: absolute }, plan.settings);
     const session = new Session(plan, options, directory, served);
+    session.skipUnsuited(remaining);
+    if (remaining.length === 0) return;
     let guest: Guest;
     try {
       guest = await session.boot(scope, absolute);
@@ -156,14 +159,25 @@ class Session {
     return guest;
   }
 
+  /** Settles the cases that this share or any kernel of this version has nothing for, and takes them off: no guest is needed to say so. */
+  skipUnsuited(cases: Case[]): void {
+    const { share, image } = this.plan;
+    const never = image.release === undefined ? undefined : (share.kernelFeatures ?? []).map((feature) => whyNever(feature, image.release ?? '')).find((reason) => reason !== undefined);
+    const why = ({ definition }: Case): string | undefined => {
+      if (share.traits.includes('erofs') && definition.needs?.includes('erofs') !== true) return `${share.name} has images to read, and nothing else`;
+      const missing = (definition.needs ?? []).filter((trait) => !share.traits.includes(trait));
+      return missing.length > 0 ? `${share.name} has no ${missing.join(', ')}` : never;
+    };
+    for (const one of cases.splice(0)) {
+      const reason = why(one);
+      if (reason === undefined) cases.push(one);
+      else this.skipAll([one], reason);
+    }
+  }
+
   async run(guest: Guest, one: Case): Promise<'go on' | 'guest lost'> {
     const { plan, served } = this;
-    const missing = (one.definition.needs ?? []).filter((trait) => !plan.share.traits.includes(trait));
-    if (missing.length > 0) {
-      this.#tell(one.name, { status: 'skip', reason: `${plan.share.name} has no ${missing.join(', ')}`, subtests: [], seconds: 0, proof: [] });
-      return 'go on';
-    }
-    served.device?.trace.mark('guest', `begin ${one.name}`);
+    (served.device ?? served.erofs)?.trace.mark('guest', `begin ${one.name}`);
     const outputName = `${one.name.replace('/', '-')}.ktap`;
     const ran = runCase(one, { guest, ...(this.#peer === undefined ? {} : { peer: this.#peer }), share: plan.share, served, outputFile: join(this.options.out, this.directory, outputName), signal: this.options.context.signal });
     let outcome = await Promise.race([ran, ...(served.died === undefined ? [] : [served.died.then((words) => serverDied(plan.share.name, words))])]);
@@ -196,6 +210,7 @@ class Session {
   /** Adds what crossed the wire, and what the kernel did there that it must not. @throws InfrastructureError for a defect of ours. */
   #wire(one: Case, outcome: RawOutcome): RawOutcome {
     const devices = [this.served.device, this.served.peer?.device].filter((device) => device !== undefined);
+    if (this.served.erofs !== undefined) return { ...outcome, counters: { ...this.served.erofs.trace.counter.counts, ...outcome.counters } };
     if (devices.length === 0) return outcome;
     const problems = [...outcome.problems];
     for (const device of devices) {
@@ -215,7 +230,8 @@ class Session {
     const problems: string[] = [];
     try {
       await guest.orTrouble(mark('begin'));
-      for (const one of this.#peer === undefined ? [guest] : [this.#peer, guest]) {
+      const mounted = this.served.mount === undefined ? [] : this.#peer === undefined ? [guest] : [this.#peer, guest];
+      for (const one of mounted) {
         const unmount = await one.orTrouble(one.shell.run(['umount', MOUNT_POINT]));
         if (unmount.exit.code !== 0) problems.push(`umount: ${unmount.stderr.trim()}`);
       }
@@ -229,7 +245,7 @@ class Session {
       ...statusOf([{ name: 'umount', status: 'pass' }], problems, this.#splatTitles(TEARDOWN_WINDOW)),
       subtests: [],
       seconds: (performance.now() - startedMilliseconds) / 1_000,
-      proof: ['umount was asked for and answered'],
+      proof: [this.served.mount === undefined ? 'each case unmounts what it mounts' : 'umount was asked for and answered'],
     });
   }
 
@@ -248,6 +264,18 @@ class Session {
     const { share } = this.plan;
     const fileSystems = await guest.orTrouble(guest.shell.run(['cat', '/proc/filesystems']));
     if (!fileSystems.stdout.split(/\s+/).includes(share.needsFileSystem)) throw new ShareUnsupported(`${guest.release} has no ${share.needsFileSystem}`);
+    if (share.kernelFeatures !== undefined) {
+      const { stdout } = await guest.orTrouble(guest.shell.run(['cat', '/proc/kallsyms']));
+      for (const feature of share.kernelFeatures) {
+        const reason = whyMissing(feature, guest.release, stdout);
+        if (reason !== undefined) throw new ShareUnsupported(reason);
+      }
+    }
+    for (const command of served.prepare ?? []) {
+      const { exit, stderr } = await guest.orTrouble(guest.shell.run(command));
+      if (exit.code !== 0) throw new MountFailed(`${share.name}: ${command.join(' ')}: ${stderr.trim()}`);
+    }
+    if (served.mount === undefined) return 'by each case';
     const { type, source, options } = served.mount;
     const mount = await guest.orTrouble(guest.shell.run(['mount', '-t', type, '-o', options, source, MOUNT_POINT]));
     const line = await this.#mountLine(guest);
@@ -256,8 +284,10 @@ class Session {
   }
 
   async #mountLine(guest: Guest): Promise<string | undefined> {
+    const { proof } = this.plan.share;
+    if (proof === undefined) return undefined;
     const mounts = await guest.orTrouble(guest.shell.run(['cat', '/proc/mounts']));
-    const found = this.plan.share.proof.exec(mounts.stdout);
+    const found = proof.exec(mounts.stdout);
     return found === null ? undefined : mounts.stdout.slice(found.index).split('\n')[0];
   }
 
@@ -294,13 +324,13 @@ class Session {
     if (outcome.end?.kind === 'timeout') verdict = { status: 'timeout', reason: outcome.end.reason };
     else if (outcome.end?.kind === 'trouble') verdict = { status: outcome.end.trouble.kind === 'hang' ? 'hang' : 'crash', reason: outcome.end.trouble.reason };
     else if (unproved.length > 0 && ['pass', 'xfail', 'xpass'].includes(verdict.status)) verdict = { status: 'not-exercised', reason: `no proof: ${unproved.join(', ')}` };
-    const excuse = this.options.expectations.judgeEnd(one.name, share.name, this.#release, verdict.status);
-    if (excuse !== undefined) {
-      verdict = { status: 'xfail', reason: `${verdict.reason ?? ''}: ${excuse}` };
+    const end = this.options.expectations.judgeEnd(one.name, share.name, this.#release, verdict.status);
+    if (end.reason !== undefined) {
+      verdict = { status: 'xfail', reason: `${verdict.reason ?? ''}: ${end.reason}` };
       // What failed in a guest that was going down failed for that.
       subtests = subtests.map((subtest) => (BAD.has(subtest.status) ? { ...subtest, status: 'xfail' } : subtest));
     }
-    this.#tell(one.name, { ...verdict, subtests, splats: splats.map((splat) => (judged.unexpected.includes(splat) ? splat : { ...splat, expected: true as const })), seconds: outcome.seconds, proof, files: [...files], counters: { ...outcome.counters }, ...(one.definition.wire === undefined ? {} : { wire: { ...one.definition.wire } }) });
+    this.#tell(one.name, { ...verdict, ...((end.flaky || judged.flaky) && !BAD.has(verdict.status) ? { flaky: true as const } : {}), subtests, splats: splats.map((splat) => (judged.unexpected.includes(splat) ? splat : { ...splat, expected: true as const })), seconds: outcome.seconds, proof, files: [...files], counters: { ...outcome.counters }, ...(outcome.figures.length === 0 ? {} : { figures: [...outcome.figures] }), ...(one.definition.wire === undefined ? {} : { wire: { ...one.definition.wire } }) });
   }
 
   #splatTitles(window: string): string[] {

@@ -21,9 +21,11 @@ export function guestTools(guest: Guest, served: ServedShare, actors: Actor[]): 
       actors.push(actor);
       return actor;
     },
-    remount: async (options = served.mount.options) => {
+    remount: async (options) => {
+      const { mount } = served;
+      if (mount === undefined) throw new Error('this share is mounted by its cases');
       await must(['umount', MOUNT_POINT]);
-      await must(['mount', '-t', served.mount.type, '-o', options, served.mount.source, MOUNT_POINT]);
+      await must(['mount', '-t', mount.type, '-o', options ?? mount.options, mount.source, MOUNT_POINT]);
       // mount(2) of virtio-fs does not wait for INIT; the first access does, and may well find that it failed.
       await guest.shell.run(['stat', MOUNT_POINT]);
     },

@@ -7,13 +7,15 @@ import type { Guest } from '../guest/guest.ts';
 import { guestProgramPath } from '../guest/image.ts';
 import { InterruptedError } from '../host/errors.ts';
 import { MOUNT_POINT, type ServedShare, type Share } from '../share/share.ts';
-import type { Subtest } from '../results/schema.ts';
+import type { Figure, Subtest } from '../results/schema.ts';
 import { TroubleError } from '../vm/machine.ts';
 import type { Trouble } from '../vm/trouble.ts';
-import { ActorError, type Actor } from './actor.ts';
+import type { Actor } from './actor.ts';
 import type { CaseContext } from './define-case.ts';
 import type { Case } from './discover.ts';
+import { ErofsTools } from './erofs-tools.ts';
 import { guestTools } from './guest-tools.ts';
+import { OperationError } from './line-program.ts';
 import { CaseOutput, OUTPUT_LIMIT_BYTES } from './output.ts';
 
 const DEFAULT_TIMEOUT_SECONDS = 15;
@@ -24,6 +26,7 @@ export interface RawOutcome {
   readonly problems: readonly string[];
   readonly proofs: ReadonlyMap<string, number>;
   readonly counters: Readonly<Record<string, number>>;
+  readonly figures: readonly Figure[];
   readonly seconds: number;
   /** Set when the case did not end by itself. */
   readonly end?: { readonly kind: 'timeout'; readonly reason: string } | { readonly kind: 'trouble'; readonly trouble: Trouble };
@@ -62,7 +65,7 @@ export async function runCase(one: Case, environment: CaseEnvironment): Promise<
   // A narrowing of the check at the call's start would be wrong by now.
   if ((signal as { readonly aborted: boolean }).aborted) throw new InterruptedError();
   const seconds = (performance.now() - startedMilliseconds) / 1_000;
-  const nothing = { subtests: [], problems: [], proofs: new Map<string, number>(), counters: {}, seconds };
+  const nothing = { subtests: [], problems: [], proofs: new Map<string, number>(), counters: {}, figures: [], seconds };
   if ('trouble' in outcome) {
     // What it had printed by then is kept; the program itself is gone with its guest.
     const partial = await Promise.race([partialOf(environment), sleep(500).then(() => ({}))]);
@@ -132,9 +135,11 @@ async function runScript(one: Case, script: (context: CaseContext) => Promise<vo
   const subtests: Subtest[] = [];
   const proofs = new Map<string, number>();
   const counters: Record<string, number> = {};
-  running.set(environment, () => Promise.resolve({ subtests, proofs, counters }));
+  const figures: Figure[] = [];
+  running.set(environment, () => Promise.resolve({ subtests, proofs, counters, figures }));
   const actors: Actor[] = [];
   const guestDirectory = directoryOf(one);
+  const erofs = served.erofs === undefined ? undefined : new ErofsTools(guest, served.erofs, one.name.replace('/', '-'));
   const hostDirectory = served.hostDirectory === undefined ? '' : join(served.hostDirectory, one.name.replace('/', '-'));
   const context: CaseContext = {
     share: { name: share.name, guestDirectory, hostDirectory, storeDirectory: guestDirectory.slice(MOUNT_POINT.length) },
@@ -146,6 +151,10 @@ async function runScript(one: Case, script: (context: CaseContext) => Promise<vo
     get device() {
       return wanted(served.device);
     },
+    get erofs() {
+      if (erofs === undefined) throw new Error("this case needs the trait 'erofs' and does not say so");
+      return erofs;
+    },
     get peerDevice() {
       return wanted(served.peer?.device);
     },
@@ -156,7 +165,7 @@ async function runScript(one: Case, script: (context: CaseContext) => Promise<vo
         subtests.push({ name, status: 'pass' });
       } catch (error) {
         if (error instanceof InterruptedError) throw error;
-        const reason = error instanceof ActorError ? error.message : error instanceof Error ? (error.message.split('\n').filter(Boolean).slice(0, 8).join(' ')) : String(error);
+        const reason = error instanceof OperationError ? error.message : error instanceof Error ? (error.message.split('\n').filter(Boolean).slice(0, 8).join(' ')) : String(error);
         subtests.push({ name, status: 'fail', reason });
         // It did not get to where it would have let go what it holds.
         if (actors.length > before) for (const device of [served.device, served.peer?.device]) device?.script.clear();
@@ -170,13 +179,19 @@ async function runScript(one: Case, script: (context: CaseContext) => Promise<vo
     counter: (name, value) => {
       counters[name] = value;
     },
+    measured: (workload, on, unit, sample) => {
+      const known = figures.find((figure) => figure.workload === workload && figure.on === on);
+      if (known === undefined) figures.push({ workload, on, unit, samples: [sample] });
+      else known.samples.push(sample);
+    },
   };
   // The same marks as run-case.sh, in the same kernel log.
   const mark = (text: string) => guest.shell.run(['sh', '-c', `echo "fuselage: ${text}" > /dev/kmsg`]);
   const problems: string[] = [];
   await mark(`begin ${one.name}`);
   try {
-    if (hostDirectory === '') await guest.shell.run(['mkdir', '-p', guestDirectory]);
+    if (erofs !== undefined) await erofs.must(['mkdir', '-p', erofs.directory]);
+    else if (hostDirectory === '') await guest.shell.run(['mkdir', '-p', guestDirectory]);
     else await mkdir(hostDirectory, { recursive: true });
     await script(context);
   } catch (error) {
@@ -186,8 +201,9 @@ async function runScript(one: Case, script: (context: CaseContext) => Promise<vo
     // What a script still holds would keep the actors from ending.
     for (const device of [served.device, served.peer?.device]) device?.script.clear();
     for (const actor of actors) await actor.end();
+    await erofs?.end();
     await mark(`end ${one.name}`);
   }
   if (subtests.length === 0) problems.push('the script ran no subtest');
-  return { subtests, problems, proofs, counters };
+  return { subtests, problems, proofs, counters, figures };
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { availableParallelism } from 'node:os';
 import type { Context } from '../host/context.ts';
-import { InterruptedError } from '../host/errors.ts';
+import { FuselageError, InterruptedError } from '../host/errors.ts';
 import { compilePrograms, TOOLS } from '../guest/compile.ts';
 import { makeInitramfs } from '../guest/image.ts';
 import { sha256 } from '../host/hash.ts';
 import type { KernelImage } from '../kernel/image.ts';
 import { countTotals, RESULTS_VERSION, type CaseResult, type KernelResult, type Results } from '../results/schema.ts';
-import type { DeviceSettings, Share } from '../share/share.ts';
+import type { DeviceSettings, Share, Trait } from '../share/share.ts';
 import { Toolbox } from '../toolbox/toolbox.ts';
 import { probeAccelerator } from '../vm/accelerator.ts';
 import { programsOf, type Case } from './discover.ts';
@@ -61,6 +61,11 @@ export async function runSuite(context: Context, request: SuiteRequest, listener
   const found: CaseResult[] = [];
   const guests: Results['guests'] = [];
   const infrastructure: string[] = [];
+  // What a case started and did not wait for must not take the program down. That its guest is gone is told elsewhere.
+  const unheard = (error: unknown) => {
+    if (!(error instanceof FuselageError && error.code === 'guest.unreachable')) infrastructure.push(`a promise of a case failed unheard: ${infrastructureLine(error)}`);
+  };
+  process.on('unhandledRejection', unheard);
   const queue = [...plans];
   const worker = async () => {
     for (let plan = queue.shift(); plan !== undefined; plan = queue.shift()) {
@@ -86,6 +91,7 @@ export async function runSuite(context: Context, request: SuiteRequest, listener
   };
   const workers = Array.from({ length: Math.min(request.jobs ?? availableParallelism(), plans.length) }, worker);
   const ends = await Promise.allSettled(workers);
+  process.off('unhandledRejection', unheard);
   for (const end of ends) {
     if (end.status === 'fulfilled') continue;
     if (!(end.reason instanceof InterruptedError)) throw end.reason as Error;
@@ -134,11 +140,19 @@ function makePlans(request: SuiteRequest, initramfs: ReadonlyMap<string, string>
   return plans;
 }
 
-/** Cases about the device itself are not even skipped on other shares, unless there is no share for them at all. */
+/** What some cases are about: on shares without it they are not even skipped, unless no other share has it either. */
+const SUBJECTS = ['device', 'erofs', 'erofs-on-demand', 'pre-content', 'file-backed', 'compression', 'comparison'] as const satisfies readonly Trait[];
+
+/** EROFS shares have nothing for the others' cases: read-only, and mounted by the cases themselves. A comparison is for scenarios alone. */
 function casesFor(share: Share, { cases, shares }: SuiteRequest): readonly Case[] {
-  if (share.traits.includes('device') || !shares.some(({ traits }) => traits.includes('device'))) return cases;
-  const others = cases.filter(({ definition }) => definition.needs?.includes('device') !== true);
-  return others.length > 0 ? others : cases;
+  const suits = (one: Case, candidate: Share) => {
+    const needs = one.definition.needs ?? [];
+    return SUBJECTS.every((subject) => !needs.includes(subject) || candidate.traits.includes(subject)) && (!candidate.traits.includes('erofs') || needs.includes('erofs')) && (!candidate.traits.includes('comparison') || needs.includes('comparison'));
+  };
+  // One that suits nobody is skipped where least is missing.
+  const lacks = (one: Case, candidate: Share) => (one.definition.needs ?? []).filter((trait) => !candidate.traits.includes(trait)).length;
+  const nearest = (one: Case) => Math.min(...shares.map((candidate) => lacks(one, candidate)));
+  return cases.filter((one) => suits(one, share) || (!shares.some((candidate) => suits(one, candidate)) && lacks(one, share) === nearest(one)));
 }
 
 interface Variant {
@@ -153,7 +167,8 @@ function variantsOf(cases: readonly Case[], share: Share): Variant[] {
   for (const one of cases) {
     const skipped = (one.definition.needs ?? []).some((trait) => !share.traits.includes(trait));
     const settings = share.traits.includes('device') && !skipped ? (one.definition.device ?? {}) : {};
-    const variant = variantName(settings);
+    // What mounts for itself needs no guest in common: areas run side by side.
+    const variant = share.traits.includes('erofs') ? `-${one.name.split('/')[0]?.replace('erofs-', '') ?? ''}` : variantName(settings);
     const known = variants.get(variant) ?? { cases: [], settings, variant };
     variants.set(variant, known);
     known.cases.push(one);

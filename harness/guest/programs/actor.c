@@ -12,6 +12,11 @@
  *   scan M STRIDE OFF LEN: loads there, "ok SUM"
  *   lock H TYPE OFF LEN (r, w or u; fcntl, no waiting) | lockwait H TYPE OFF LEN | flock H TYPE (no waiting)
  *   preadmap H OFF M MOFF LEN: reads into a mapping | punch H OFF LEN | pid
+ *   sum H OFF LEN: preads, "ok SUM" of the bytes that came | seekdata H OFF: lseek with SEEK_DATA | copyrange H OFF H2 OFF2 LEN: copy_file_range
+ *   pin M OFF LEN: hands the mapping's pages to a pipe (vmsplice), which then holds references to them
+ *   unpin LEN: reads so much from that pipe | register M OFF LEN: io_uring fixed buffer, then let go again
+ *   become UID: another user and group for good
+ *   mount SOURCE TARGET TYPE OPTIONS (read-only; "-" for no options) | umount TARGET | detach TARGET (a lazy umount)
  *   stat PATH | unlink PATH | rename OLD NEW | quit
  * "pread" and "load" answer with the run lengths of the bytes read: "ok 65x4096 0x4096".
  * A store or load that faults answers "error SIGBUS" (or SIGSEGV).
@@ -19,6 +24,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/io_uring.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,7 +32,10 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define SLOTS 64
@@ -37,6 +46,7 @@ static struct {
 	size_t length;
 } maps[SLOTS];
 static sigjmp_buf fault_return;
+static int pinned[2] = { -1, -1 };
 
 static void on_fault(int signal)
 {
@@ -101,6 +111,19 @@ static void transfer(char verb, int fd, long long offset, int byte, size_t lengt
 	free(buffer);
 }
 
+/* For what is too varied to be told in runs. */
+static void sum(int fd, long long offset, size_t length)
+{
+	unsigned char *buffer = buffer_of(length);
+	ssize_t done = buffer ? pread(fd, buffer, length, offset) : -1;
+	long long total = 0;
+
+	for (ssize_t i = 0; i < done; i++)
+		total += buffer[i];
+	answer(done < 0 ? -1 : total);
+	free(buffer);
+}
+
 static void touch(char verb, unsigned char *at, int byte, size_t length)
 {
 	int signal = sigsetjmp(fault_return, 1);
@@ -139,9 +162,43 @@ static void stride(char verb, volatile unsigned char *base, size_t length, size_
 	answer(sum);
 }
 
+/* A pipe keeps the pages it was given, not copies: as good a pin as O_DIRECT's, and for as long as one likes. */
+static void pin(unsigned char *at, size_t length)
+{
+	struct iovec pages = { .iov_base = at, .iov_len = length };
+
+	if (pinned[0] < 0 && pipe2(pinned, O_CLOEXEC | O_NONBLOCK))
+		answer(-1);
+	else
+		answer(vmsplice(pinned[1], &pages, 1, 0));
+}
+
+static void unpin(size_t length)
+{
+	unsigned char *buffer = buffer_of(length);
+	ssize_t done = buffer ? read(pinned[0], buffer, length) : -1;
+
+	if (done < 0)
+		answer(-1);
+	else
+		answer_bytes(buffer, done);
+	free(buffer);
+}
+
+static void register_buffer(unsigned char *at, size_t length)
+{
+	struct iovec buffer = { .iov_base = at, .iov_len = length };
+	struct io_uring_params params = { 0 };
+	int ring = syscall(SYS_io_uring_setup, 1, &params);
+
+	answer(ring < 0 ? -1 : syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &buffer, 1));
+	if (ring >= 0)
+		close(ring);
+}
+
 static int act(char *line)
 {
-	char a[512] = "", b[512] = "", verb[16] = "";
+	char a[512] = "", b[512] = "", type[64] = "", options[1024] = "", verb[16] = "";
 	long long offset = 0, length = 0, other = 0;
 	unsigned int handle = 0, slot = 0, byte = 0;
 	struct stat st;
@@ -196,12 +253,35 @@ static int act(char *line)
 		answer(fcntl(fds[handle], verb[4] ? F_SETLKW : F_SETLK, &lock));
 	} else if (sscanf(line, "flock %u %3s", &handle, a) == 2 && handle < SLOTS) {
 		answer(flock(fds[handle], (a[0] == 'r' ? LOCK_SH : a[0] == 'w' ? LOCK_EX : LOCK_UN) | LOCK_NB));
+	} else if (sscanf(line, "copyrange %u %lld %u %lld %lld", &handle, &offset, &slot, &other, &length) == 5 &&
+		   handle < SLOTS && slot < SLOTS) {
+		off64_t from = offset, to = other;
+
+		answer(copy_file_range(fds[handle], &from, fds[slot], &to, length, 0));
+	} else if (sscanf(line, "sum %u %lld %lld", &handle, &offset, &length) == 3 && handle < SLOTS) {
+		sum(fds[handle], offset, length);
+	} else if (sscanf(line, "seekdata %u %lld", &handle, &offset) == 2 && handle < SLOTS) {
+		answer(lseek(fds[handle], offset, SEEK_DATA));
+	} else if (sscanf(line, "pin %u %lld %lld", &slot, &offset, &length) == 3 && slot < SLOTS) {
+		pin(maps[slot].base + offset, length);
+	} else if (sscanf(line, "unpin %lld", &length) == 1) {
+		unpin(length);
+	} else if (sscanf(line, "register %u %lld %lld", &slot, &offset, &length) == 3 && slot < SLOTS) {
+		register_buffer(maps[slot].base + offset, length);
 	} else if (!strcmp(verb, "pid")) {
 		answer(getpid());
 	} else if (sscanf(line, "msync %u", &slot) == 1 && slot < SLOTS) {
 		answer(msync(maps[slot].base, maps[slot].length, MS_SYNC));
 	} else if (sscanf(line, "munmap %u", &slot) == 1 && slot < SLOTS) {
 		answer(munmap(maps[slot].base, maps[slot].length));
+	} else if (sscanf(line, "become %u", &handle) == 1) {
+		answer(setresgid(handle, handle, handle) || setresuid(handle, handle, handle) ? -1 : 0);
+	} else if (sscanf(line, "mount %511s %511s %63s %1023s", a, b, type, options) == 4) {
+		answer(mount(a, b, type, MS_RDONLY, strcmp(options, "-") ? options : NULL));
+	} else if (sscanf(line, "umount %511s", a) == 1) {
+		answer(umount(a));
+	} else if (sscanf(line, "detach %511s", a) == 1) {
+		answer(umount2(a, MNT_DETACH));
 	} else if (sscanf(line, "stat %511s", a) == 1) {
 		answer(stat(a, &st) ? -1 : st.st_size);
 	} else if (sscanf(line, "unlink %511s", a) == 1) {
