@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import assert from 'node:assert/strict';
-import { counted, defineCase, mounted } from '../../harness/suite/define-case.ts';
+import type { Actor } from '../../harness/suite/actor.ts';
+import { counted, defineCase, mounted, waits } from '../../harness/suite/define-case.ts';
 
 const RANGE = 2 * 1024 * 1024;
 const WINDOW_RANGES = 16;
 /** So many mapped ranges leave less than a fifth free: the worker starts with the last of them, and takes ten at most. */
 const FILLED = 14;
-/** Round trips of another process that a reader which does not wait has long finished by. */
-const ROUND_TRIPS = 20;
 
 export default defineCase({
   title: 'who waits while a REMOVEMAPPING is unanswered: readers of the same file, writers, faults, other files',
@@ -36,13 +35,10 @@ export default defineCase({
       return { actor, clock, worker, offset: live.fileOffsetBytes };
     };
     let waited = 0;
-    const watch = async (access: Promise<unknown>, clock: { size(handle: number): Promise<number> }): Promise<boolean> => {
-      const state = { done: false };
-      void access.then(() => (state.done = true));
-      const blocked = () => !state.done;
-      for (let trip = 0; trip < ROUND_TRIPS && blocked(); trip++) await clock.size(0);
-      if (blocked()) waited++;
-      return blocked();
+    const watch = async (access: Promise<unknown>, clock: Actor): Promise<boolean> => {
+      const blocked = await waits(access, () => clock.size(0));
+      if (blocked) waited++;
+      return blocked;
     };
 
     for (const [what, access] of [

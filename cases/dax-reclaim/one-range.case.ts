@@ -34,6 +34,13 @@ export default defineCase({
     await subtest('a read across the edge of two ranges', async () => {
       assert.deepEqual(await actor.pread(0, RANGE - 5, 15), [[0x61, 5], [0x41, 10]]);
     });
+    await subtest('reads and writes of nothing, and at the end of the file, end', async () => {
+      assert.deepEqual(await actor.pread(0, 5, 0), []);
+      assert.deepEqual(await actor.pread(0, RANGES * RANGE, 10), []);
+      assert.deepEqual(await actor.pread(0, RANGES * RANGE + RANGE, 1), []);
+      assert.equal(await actor.pwrite(0, 5, 0x41, 0), 0);
+      assert.equal(await actor.size(0), RANGES * RANGE);
+    });
     await subtest('stores through mappings of two files in turn', async () => {
       await actor.mmap(0, 0, 0, RANGES * RANGE, 'rw');
       await actor.mmap(1, 1, 0, RANGES * RANGE, 'rw');
