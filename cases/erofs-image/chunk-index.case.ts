@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import assert from 'node:assert/strict';
+import { counted, defineCase } from '../../harness/suite/define-case.ts';
+
+/** struct erofs_inode_chunk_index (fs/erofs/erofs_fs.h): u16 startblk_hi, u16 device_id, u32 startblk_lo. */
+const DEVICE_ID_AT = 2;
+const START_BLOCK_AT = 4;
+/** Of the image's root, in the upper layer; and one of the lower. */
+const [CORRUPTED, LEFT] = ['replaced', 'base/second'];
+
+export default defineCase({
+  title: 'a chunk index that points to no device, or behind the end of one: an error for that file, and only for it',
+  needs: ['erofs'],
+  proof: [counted('chunks-corrupted', 2)],
+  run: async ({ erofs, guest, subtest, prove }) => {
+    // The table has two devices; the field is masked to two bits (device_id_mask).
+    for (const [what, at, width, value] of [['device 3 of 2', DEVICE_ID_AT, 2, 3], ['a block far behind the end', START_BLOCK_AT, 4, 0x00ff_ffff]] as const) {
+      await subtest(what, async () => {
+        const index = await erofs.chunkIndexOf('merged-one', CORRUPTED);
+        const file = await erofs.corrupt('merged-one.img', (write) => write(index + at, width, value));
+        prove('chunks-corrupted');
+        await erofs.mount('merged-one', { file });
+        const actor = await guest.actor();
+        await actor.open(0, `/mnt/share/${CORRUPTED}`, 'r');
+        await actor.open(1, `/mnt/share/${LEFT}`, 'r');
+        await assert.rejects(actor.sum(0, 0, 4_096), { errno: /^(EIO|ENODEV|EINVAL|EUCLEAN|ENOBUFS)$/ });
+        assert.ok((await actor.sum(1, 0, 4_096)) > 0);
+        await actor.end();
+        await erofs.umount();
+      });
+    }
+  },
+});
