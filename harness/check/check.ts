@@ -5,10 +5,11 @@ import { buildKernel, type Build } from '../kernel/build.ts';
 import { DEFAULT_FLAVOR, type Flavor } from '../kernel/flavor.ts';
 import type { Series } from '../kernel/series.ts';
 import type { Tree } from '../kernel/tree.ts';
-import { BAD, type CaseResult, type Claim, type CounterRow, type Results, type Row } from '../results/schema.ts';
+import { BAD, type CaseResult, type Claim, type CounterRow, type PatchReport, type Results, type Row } from '../results/schema.ts';
 import { runSuite, type SuiteListener, type SuiteRequest } from '../suite/run-suite.ts';
 import { pairRows, withoutEchoes } from '../verdict/classify.ts';
 import { compareCounters, rowsOf } from '../verdict/wire.ts';
+import { judgePatches } from './patches.ts';
 
 export interface CheckRequest extends Omit<SuiteRequest, 'kernels'> {
   readonly tree: Tree;
@@ -20,7 +21,7 @@ export interface CheckRequest extends Omit<SuiteRequest, 'kernels'> {
 /** Base against patched: builds both, runs the same cases on both, pairs the results. */
 export async function check(context: Context, request: CheckRequest, listener: SuiteListener): Promise<Results> {
   const base = await buildKernel(context, { ...request, series: [] });
-  const patched = await buildKernel(context, request);
+  const { patched, reports } = await judgePatches(context, request, base);
   const suite = await runSuite(
     context,
     {
@@ -32,16 +33,17 @@ export async function check(context: Context, request: CheckRequest, listener: S
     },
     listener,
   );
-  return judge(suite, request.series, patched, commandOf(request));
+  return judge(suite, request.series, patched, commandOf(request), reports);
 }
 
 /** Adds rows and verdict to the results of a suite that ran under two kernels. */
-export function judge(suite: Results, series: readonly Series[], patched: Pick<Build, 'fuzz'>, command: string): Results {
+export function judge(suite: Results, series: readonly Series[], patched: Pick<Build, 'fuzz'>, command: string, patches: readonly PatchReport[] = []): Results {
   const again = (row: { readonly name: string; readonly share: string }) => `${command} --share ${row.share}${row.name.startsWith('guest/') ? '' : ` ${row.name}`}`;
   const counters = compareCounters(suite.cases, 0, 1);
   const rows = [...withoutEchoes(pairRows(suite.cases, 0, 1)).map((row) => ({ ...row, reproduce: again(row) })), ...rowsOf(counters, again)];
   const changed = rows.filter((row) => row.class !== 'same');
-  const regressed = changed.some((row) => row.class === 'regressed');
+  // A patch that does not compile without the next breaks every bisection that lands on it.
+  const regressed = changed.some((row) => row.class === 'regressed') || patches.some(({ builds }) => !builds);
   // A base that does not even boot or mount is nothing to compare with.
   const grounded = suite.cases.length > 0 && !suite.cases.some((one) => one.kernel === 0 && one.name.startsWith('guest/boot') && BAD.has(one.status));
   const complete = suite.infrastructure.length === 0 && grounded;
@@ -52,6 +54,7 @@ export function judge(suite: Results, series: readonly Series[], patched: Pick<B
       verdict: regressed ? 'regressed' : complete ? 'clean' : 'infrastructure',
       series: series.map(({ title }) => title),
       fuzz: [...patched.fuzz],
+      patches: [...patches],
       claims: series.flatMap((one) => claimsOf(one, changed, counters, suite.cases)),
       counters,
       rows: changed,

@@ -86,6 +86,19 @@ describe('check', () => {
     expect(code).toBe(1);
   });
 
+  it('a series whose first patch does not compile alone is caught, and the patch named; new warnings are told', async () => {
+    const uses = insert('uses.patch', 'fs/fuse/inode.c', '\tpr_info("init (API version', '\tpr_info("%d\\n", FUSE_TOLD_LATER);\n');
+    const tells = insert('tells.patch', 'fs/fuse/fuse_i.h', '#define FUSE_DEFAULT_MAX_PAGES_PER_REQ', '#define FUSE_TOLD_LATER 7\nstatic int fuse_nobody_calls_this(void)\n{\n\treturn 0;\n}\n');
+    const { code, results } = await check(['--series', uses, '--series', tells, '--share', 'tmpfs', 'posix/link']);
+    expect(results.check?.patches).toMatchObject([
+      { title: 'uses.patch', builds: false, error: expect.stringMatching(/fs\/fuse\/inode\.c:\d+:\d+: error: .*FUSE_TOLD_LATER/) as string },
+      { title: 'tells.patch', builds: true, symbols: { added: [], lost: [] } },
+    ]);
+    expect(results.check?.patches[1]?.warnings).toContainEqual(expect.stringMatching(/^fs\/fuse\/fuse_i\.h: .*fuse_nobody_calls_this.* defined but not used/));
+    expect(results.check?.rows).toEqual([]);
+    expect([code, results.check?.verdict]).toEqual([1, 'regressed']);
+  });
+
   it('a series that does not compile: exit 1, with file, line and what the compiler says', async () => {
     const { code, stderr } = await fuselage(['check', '--tree', '6.12', '--series', intoFuseInit('error.patch', 'this is no C;'), '--share', 'tmpfs', 'posix/link']);
     expect(code).toBe(1);

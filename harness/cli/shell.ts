@@ -7,7 +7,8 @@ import { Guest } from '../guest/guest.ts';
 import { makeInitramfs } from '../guest/image.ts';
 import { Scope } from '../host/scope.ts';
 import { shareNamed } from '../share/catalogue.ts';
-import { MOUNT_POINT } from '../share/share.ts';
+import { REMOTE_DIRECTORY } from '../share/erofs.ts';
+import { MOUNT_POINT, type ServedShare } from '../share/share.ts';
 import { discoverCases, programsOf } from '../suite/discover.ts';
 import { ensurePackages } from '../toolbox/packages.ts';
 import { Toolbox } from '../toolbox/toolbox.ts';
@@ -49,9 +50,7 @@ async function openShell({ context, display }: Session, options: ShellOptions): 
     await mkdir(directory);
     const served = await share.serve({ context, toolbox, scope, directory });
     const guest = await Guest.boot(scope, { qemu, accelerator, image, initramfs, devices: served.devices, directory });
-    const { type, source, options: mountOptions } = served.mount;
-    const mount = await guest.shell.run(['mount', '-t', type, '-o', mountOptions, source, MOUNT_POINT]);
-    display.line(`${image.title}, booted in ${guest.bootSeconds.toFixed(1)} s; ${mount.exit.code === 0 ? `${share.name} on ${MOUNT_POINT}` : `no ${share.name}: ${mount.stderr.trim()}`}`);
+    display.line(`${image.title}, booted in ${guest.bootSeconds.toFixed(1)} s; ${await mountShare(guest, share.name, served)}`);
     if (served.hostDirectory !== undefined) display.line(`on this side: ${served.hostDirectory}`);
     display.line(`console: ${directory}/console.log; leave with exit or Ctrl-D`);
     const aborted = new Promise<undefined>((resolve) => {
@@ -68,6 +67,16 @@ async function openShell({ context, display }: Session, options: ShellOptions): 
     if (options.json === true) process.stdout.write(`${JSON.stringify(ended)}\n`);
     return trouble === undefined ? 0 : 1;
   });
+}
+
+/** @returns what came of it, for people. */
+async function mountShare(guest: Guest, name: string, { prepare = [], mount }: ServedShare): Promise<string> {
+  const commands = [...prepare, ...(mount === undefined ? [] : [['mount', '-t', mount.type, '-o', mount.options, mount.source, MOUNT_POINT]])];
+  for (const command of commands) {
+    const { exit, stderr } = await guest.shell.run(command);
+    if (exit.code !== 0) return `no ${name}: ${stderr.trim()}`;
+  }
+  return mount === undefined ? `${name}: images in ${REMOTE_DIRECTORY}, nothing mounted yet` : `${name} on ${MOUNT_POINT}`;
 }
 
 /** A shell on a terminal of the guest's, as large as ours. Resolves when it is left. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import Table from 'cli-table3';
 import pc from 'picocolors';
-import { BAD, type CaseResult, type CounterRow, type Results, type Row, type Status } from '../results/schema.ts';
+import { figureTables } from './figures.ts';
+import { BAD, type CaseResult, type CounterRow, type PatchReport, type Results, type Row, type Status } from '../results/schema.ts';
 
 const COLORS: Readonly<Record<Status, (text: string) => string>> = {
   pass: pc.green,
@@ -16,6 +17,7 @@ const COLORS: Readonly<Record<Status, (text: string) => string>> = {
 };
 
 const SHOWN_ROWS = 30;
+const SHOWN_NOTES = 6;
 
 /** One line a case run, as it ends. */
 export function caseLine(one: CaseResult, kernelRole: string | undefined): string {
@@ -29,8 +31,9 @@ export function caseLine(one: CaseResult, kernelRole: string | undefined): strin
 /** The summary on one screen: worst first, then how to see it again. */
 export function renderTerminal(results: Results): string {
   const lines: string[] = ['', ...headline(results)];
-  if (results.check !== undefined) lines.push(...checkRows(results.check.rows), ...wire(results.check.counters), ...claims(results));
+  if (results.check !== undefined) lines.push(...patchLines(results.check.patches), ...checkRows(results.check.rows), ...wire(results.check.counters), ...claims(results));
   else lines.push(...byShare(results), ...failures(results));
+  lines.push(...figureTables(results));
   for (const note of results.expectations) lines.push(pc.magenta(`${note.kind}: ${note.text}`));
   for (const text of results.infrastructure) lines.push(pc.red(`infrastructure: ${text}`));
   lines.push('');
@@ -54,6 +57,8 @@ function byShare(results: Results): string[] {
   const table = new Table({ head: ['share', 'cases', 'pass', 'fail', 'xfail', 'skip', 'other'], style: { head: [], border: [] } });
   for (const share of results.shares) {
     const cases = results.cases.filter((one) => one.share === share);
+    // None of the cases is about it.
+    if (cases.length === 0) continue;
     const subtests = cases.flatMap((one) => (one.subtests.length > 0 ? one.subtests : [one])) as readonly { readonly status: Status }[];
     const count = (...statuses: readonly Status[]): number => subtests.filter(({ status }) => statuses.includes(status)).length;
     table.push([share, cases.length, count('pass'), count('fail', 'crash', 'hang', 'timeout'), count('xfail'), count('skip'), count('xpass', 'not-exercised')]);
@@ -69,6 +74,22 @@ function failures(results: Results): string[] {
     ...one.splats.map((splat) => `    kernel log: ${splat.kind}: ${splat.title} [${splat.fingerprint}]`),
     pc.dim(`    again: ${one.reproduce}`),
   ]);
+}
+
+/** One line a patch, and one for each thing that somebody should look at. */
+function patchLines(patches: readonly PatchReport[]): string[] {
+  return patches.flatMap((patch, index) => {
+    const { title, builds, warnings, sizeBytes, checkpatch, symbols } = patch;
+    const words = [
+      builds ? 'builds' : pc.red('does not build by itself'),
+      ...(warnings === undefined ? [] : [warnings.length === 0 ? 'no new warning' : pc.yellow(`${warnings.length} new ${warnings.length === 1 ? 'warning' : 'warnings'}`)]),
+      ...(checkpatch === undefined ? [] : [checkpatch.length === 0 ? 'checkpatch clean' : pc.yellow(`checkpatch: ${checkpatch.length}`)]),
+      ...(sizeBytes === undefined ? [] : [`vmlinux ${sizeBytes > 0 ? '+' : ''}${sizeBytes} bytes`]),
+      ...(patch.fuzz.length === 0 ? [] : [pc.yellow('with fuzz')]),
+    ];
+    const notes = [...(patch.error === undefined ? [] : [patch.error]), ...(warnings ?? []), ...(checkpatch ?? []), ...(symbols?.added ?? []).map((name) => `${name} is new`), ...(symbols?.lost ?? []).map((name) => `${name} is gone`)];
+    return [`${index + 1}/${patches.length} ${title.slice(0, 72)}: ${words.join(', ')}`, ...notes.slice(0, SHOWN_NOTES).map((note) => pc.dim(`      ${note}`))];
+  });
 }
 
 function checkRows(rows: readonly Row[]): string[] {
