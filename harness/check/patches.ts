@@ -61,7 +61,7 @@ async function difference(before: Build, after: Build): Promise<Pick<PatchReport
   const [size, newSize] = await Promise.all([sizeOf(before), sizeOf(after)]);
   const names = (a: ReadonlyMap<string, string> = new Map(), b: ReadonlyMap<string, string> = new Map()) => [...a.keys()].filter((name) => !b.has(name));
   return {
-    ...(known === undefined || now === undefined ? {} : { warnings: newWarnings(known, now) }),
+    warnings: newWarnings(known, now),
     symbols: { added: names(fresh, old), lost: names(old, fresh) },
     ...(size === undefined || newSize === undefined ? {} : { sizeBytes: newSize - size }),
   };

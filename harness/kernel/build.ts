@@ -33,6 +33,9 @@ export interface Build extends KernelImage {
   readonly fuzz: readonly string[];
 }
 
+/** What is kept of a build and in a workshop; another number where old ones lack something (2: every warning). */
+const FORMAT = '2';
+
 /** What a fast 6.12 prints while it is built from nothing; only the progress display depends on it. */
 const EXPECTED_LINES = 2_200;
 
@@ -45,13 +48,13 @@ export async function buildKernel(context: Context, request: BuildRequest): Prom
   const { tree, series, flavor } = request;
   const [text, toolchain] = await Promise.all([fragmentText(flavor, request.fragmentFiles), identifyToolchain()]);
   const fragments = fragmentFor(tree.version, text);
-  const id = contentId({ tree: tree.id, series: series.map((one) => one.id).join(' '), fragments, toolchain });
+  const id = contentId({ format: FORMAT, tree: tree.id, series: series.map((one) => one.id).join(' '), fragments, toolchain });
   const title = [`Linux ${tree.version}`, ...series.map((one) => one.title)].join(' + ') + ` (${flavor.name})`;
   // Applied even when the build is cached: what applies with fuzz is to be said every time.
   const applied = await applySeries(tree, series);
   for (const line of applied.fuzz) context.emit({ type: 'warning', text: line });
   const { path, cached } = await context.cache.obtain({ kind: 'builds', key: id, title, ...context }, async (directory) => {
-    const workshopKey = contentId({ family: tree.family, fragments, toolchain });
+    const workshopKey = contentId({ format: FORMAT, family: tree.family, fragments, toolchain });
     await Workshop.use(context, workshopKey, async (workshop) => {
       await withStep(context.emit, `building ${title}`, async (step) => {
         step.advance({ note: 'preparing the source' });
@@ -88,10 +91,9 @@ export async function buildKernel(context: Context, request: BuildRequest): Prom
 
 const WARNINGS_FILE = 'warnings.json';
 
-/** The compiler's warnings about a build; undefined for one of a time when they were not kept. */
-export async function warningsOf(build: Pick<Build, 'config'>): Promise<Warnings | undefined> {
-  const text = await readFile(join(dirname(build.config), WARNINGS_FILE), 'utf8').catch(() => undefined);
-  return text === undefined ? undefined : (JSON.parse(text) as Warnings);
+/** The compiler's warnings about a build. */
+export async function warningsOf(build: Pick<Build, 'config'>): Promise<Warnings> {
+  return JSON.parse(await readFile(join(dirname(build.config), WARNINGS_FILE), 'utf8')) as Warnings;
 }
 
 /** A build by the id that `fuselage build` printed. */
@@ -155,8 +157,7 @@ async function compile(
     throw compileFailure(options.title, error, lines);
   } finally {
     await writeFile(options.log, `${lines.join('\n')}\n`);
-    const warnings = await workshop.noteWarnings(lines);
-    if (warnings !== undefined) await writeFile(options.warnings, JSON.stringify(warnings));
+    await writeFile(options.warnings, JSON.stringify(await workshop.noteWarnings(lines)));
   }
 }
 

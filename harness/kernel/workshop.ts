@@ -20,14 +20,12 @@ const stateSchema = z.object({
   /** Set while make runs: an object may then be half-written. */
   building: z.boolean(),
   /** What the compiler has to say of the objects as they are. */
-  warnings: z.record(z.string(), z.array(z.string()).readonly()).default({}),
-  /** Whether that was kept from the first object on; what was compiled before is not known. */
-  warningsComplete: z.boolean().default(false),
+  warnings: z.record(z.string(), z.array(z.string()).readonly()),
 });
 
 type State = z.infer<typeof stateSchema>;
 
-const EMPTY: State = { treeId: '', changed: [], configurationId: '', building: false, warnings: {}, warningsComplete: true };
+const EMPTY: State = { treeId: '', changed: [], configurationId: '', building: false, warnings: {} };
 
 /**
  * One source directory and one object directory at fixed paths, kept between builds. Going from one
@@ -112,10 +110,10 @@ export class Workshop {
     }
   }
 
-  /** Takes note of what a make printed. @returns all warnings of the objects as they are now, where they are known. */
-  async noteWarnings(lines: readonly string[]): Promise<Warnings | undefined> {
+  /** Takes note of what a make printed. @returns all warnings of the objects as they are now. */
+  async noteWarnings(lines: readonly string[]): Promise<Warnings> {
     await this.#save({ ...this.state, warnings: { ...absorbWarnings(this.state.warnings, lines) } });
-    return this.state.warningsComplete ? this.state.warnings : undefined;
+    return this.state.warnings;
   }
 
   async #write(file: string, wanted: ChangedFile): Promise<void> {
