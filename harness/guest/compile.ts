@@ -19,6 +19,7 @@ export interface Program {
 
 const FLAGS = ['-std=gnu11', '-O2', '-static', '-s', '-pthread', '-Wall', '-Wextra', '-Werror', '-ffunction-sections', '-fdata-sections', '-Wl,--gc-sections'];
 const INCLUDE = join(repositoryRoot, 'cases/include');
+const PROGRAMS = join(repositoryRoot, 'harness/guest/programs');
 
 export interface ProgramSource {
   readonly name: string;
@@ -29,15 +30,13 @@ export interface ProgramSource {
 /** The harness's own guest programs. */
 export const TOOLS: readonly ProgramSource[] = ['heartbeat', 'actor', 'ondemand', 'precontent', 'tree-compare', 'workload'].map((name) => ({
   name,
-  source: join(repositoryRoot, 'harness/guest/programs', `${name}.c`),
+  source: join(PROGRAMS, `${name}.c`),
   tool: true,
 }));
 
 /** Compiles C programs, statically; each is cached by its text, the headers' and the compiler. */
 export async function compilePrograms(context: Context, sources: readonly ProgramSource[]): Promise<Program[]> {
-  const headers = await Promise.all(
-    (await readdir(INCLUDE)).filter((name) => name.endsWith('.h')).sort().map(async (name) => `${name}\n${await readFile(join(INCLUDE, name), 'utf8')}`),
-  );
+  const headers = (await Promise.all([INCLUDE, PROGRAMS].map(headersIn))).flat();
   const compiler = (await attempt(['gcc', '--version'])).stdout.split('\n')[0] ?? '';
   const programs: Program[] = [];
   for (const { name, source, tool = false } of sources) {
@@ -56,4 +55,9 @@ export async function compilePrograms(context: Context, sources: readonly Progra
     programs.push({ name, id, file: join(path, 'program'), tool });
   }
   return programs;
+}
+
+async function headersIn(directory: string): Promise<string[]> {
+  const names = (await readdir(directory)).filter((name) => name.endsWith('.h')).sort();
+  return await Promise.all(names.map(async (name) => `${name}\n${await readFile(join(directory, name), 'utf8')}`));
 }

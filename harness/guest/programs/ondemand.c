@@ -17,24 +17,16 @@
  * "event died" and starts another on the same device, as a fail-over does.
  */
 #define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
-#include <unistd.h>
+
+#include "lines.h"
 
 #define MESSAGE_BYTES 1024
 #define MOST_READERS 8
 #define POLL_MILLISECONDS 50
-#define PIECE (1 << 20)
 
 enum { OPCODE_OPEN, OPCODE_CLOSE, OPCODE_READ };
 
@@ -63,34 +55,9 @@ struct read_message {
 #define READ_COMPLETE _IOW(0x98, 1, int)
 
 static int device = -1;
-static pthread_mutex_t output = PTHREAD_MUTEX_INITIALIZER;
 static pthread_t readers[MOST_READERS];
 static int reader_count;
 static volatile int listening;
-
-__attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
-{
-	char line[2 * MESSAGE_BYTES * 3];
-	va_list args;
-	int length;
-
-	va_start(args, format);
-	length = vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	/* One write a line: what another process prints does not come in between. */
-	pthread_mutex_lock(&output);
-	if (write(1, line, length) != length)
-		exit(1);
-	pthread_mutex_unlock(&output);
-}
-
-static void answer(long long value)
-{
-	if (value < 0)
-		say("error %s\n", strerrorname_np(errno));
-	else
-		say("ok %lld\n", value);
-}
 
 static void encode(char *to, const unsigned char *bytes, size_t length)
 {
@@ -158,48 +125,6 @@ static void listen_with(int count)
 	answer(reader_count);
 }
 
-static void *aligned(size_t length)
-{
-	void *memory = NULL;
-
-	return posix_memalign(&memory, 4096, length) ? NULL : memory;
-}
-
-static long long copy_in(int fd, long long offset, long long length, const char *path, long long path_offset)
-{
-	unsigned char *buffer = aligned(PIECE);
-	int source = open(path, O_RDONLY);
-	long long done = 0;
-
-	while (source >= 0 && buffer && done < length) {
-		size_t wanted = length - done < PIECE ? length - done : PIECE;
-		ssize_t part = pread(source, buffer, wanted, path_offset + done);
-
-		if (part < 0) {
-			done = -1;
-			break;
-		}
-		/* The end of the source: what the last block has behind it is zeros. */
-		memset(buffer + part, 0, wanted - part);
-		part = pwrite(fd, buffer, wanted, offset + done);
-		if (part <= 0) {
-			done = -1;
-			break;
-		}
-		done += part;
-	}
-	if (source < 0 || !buffer)
-		done = -1;
-	if (source >= 0) {
-		int kept = errno;
-
-		close(source);
-		errno = kept;
-	}
-	free(buffer);
-	return done;
-}
-
 static long long fill(int fd, long long offset, long long length, int byte, int shift)
 {
 	unsigned char *buffer = aligned(length + 4096);
@@ -224,7 +149,7 @@ static int act(char *line)
 	} else if (sscanf(line, "listen %d", &number) == 1 && number >= 0 && number <= MOST_READERS) {
 		listen_with(number);
 	} else if (sscanf(line, "pwrite %d %lld %lld %511s %lld", &fd, &offset, &length, path, &other) == 5) {
-		answer(copy_in(fd, offset, length, path, other));
+		answer(copy_in(fd, offset, length, path, other, 1));
 	} else if (sscanf(line, "fill %d %lld %lld %d %d", &fd, &offset, &length, &number, &shift) == 5) {
 		answer(fill(fd, offset, length, number, shift));
 	} else if (sscanf(line, "cread %d %d", &fd, &number) == 2) {
@@ -233,33 +158,9 @@ static int act(char *line)
 		answer(lseek(fd, offset, number));
 	} else if (sscanf(line, "close %d", &fd) == 1) {
 		answer(close(fd));
-	} else if (!strcmp(line, "pid")) {
-		answer(getpid());
-	} else if (!strcmp(line, "die")) {
-		raise(SIGKILL);
-	} else if (!strcmp(line, "quit")) {
-		return 0;
 	} else {
-		say("error EPROTO\n");
+		return act_on_itself(line);
 	}
-	return 1;
-}
-
-/* Unbuffered: a command that this process has not read is for the one after it. */
-static int next_line(char *line, size_t size)
-{
-	size_t length = 0;
-
-	while (length < size - 1) {
-		ssize_t got = read(0, line + length, 1);
-
-		if (got <= 0)
-			return 0;
-		if (line[length] == '\n')
-			break;
-		length++;
-	}
-	line[length] = 0;
 	return 1;
 }
 

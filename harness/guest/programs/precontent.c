@@ -9,18 +9,11 @@
  *   allow ID | deny ID ERRNO-NUMBER (0: without one) | pid | die | quit
  */
 #define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/fanotify.h>
-#include <unistd.h>
+
+#include "lines.h"
 
 #ifndef FAN_PRE_ACCESS
 #define FAN_PRE_ACCESS 0x00100000
@@ -29,7 +22,6 @@
 #define FAN_EVENT_INFO_TYPE_RANGE 6
 #endif
 #define POLL_MILLISECONDS 50
-#define PIECE (1 << 20)
 
 /* struct fanotify_event_info_range of include/uapi/linux/fanotify.h. */
 struct range_info {
@@ -40,32 +32,8 @@ struct range_info {
 };
 
 static int group = -1;
-static pthread_mutex_t output = PTHREAD_MUTEX_INITIALIZER;
 static pthread_t thread;
 static volatile int listening;
-
-__attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
-{
-	char line[512];
-	va_list args;
-	int length;
-
-	va_start(args, format);
-	length = vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	pthread_mutex_lock(&output);
-	if (write(1, line, length) != length)
-		exit(1);
-	pthread_mutex_unlock(&output);
-}
-
-static void answer(long long value)
-{
-	if (value < 0)
-		say("error %s\n", strerrorname_np(errno));
-	else
-		say("ok %lld\n", value);
-}
 
 static void show(const struct fanotify_event_metadata *event)
 {
@@ -114,32 +82,6 @@ static void listen_with(int on)
 	answer(on && pthread_create(&thread, NULL, reader, NULL) ? -1 : on);
 }
 
-static long long copy_in(int fd, long long offset, long long length, const char *path, long long path_offset)
-{
-	unsigned char *buffer = malloc(PIECE);
-	int source = open(path, O_RDONLY);
-	long long done = 0;
-
-	while (source >= 0 && buffer && done < length) {
-		ssize_t part = pread(source, buffer, length - done < PIECE ? length - done : PIECE, path_offset + done);
-
-		if (part <= 0)
-			break;
-		part = pwrite(fd, buffer, part, offset + done);
-		if (part <= 0) {
-			done = -1;
-			break;
-		}
-		done += part;
-	}
-	if (source < 0 || !buffer)
-		done = -1;
-	else
-		close(source);
-	free(buffer);
-	return done;
-}
-
 static long long respond(int fd, uint32_t response)
 {
 	struct fanotify_response reply = { .fd = fd, .response = response };
@@ -162,20 +104,14 @@ static int act(char *line)
 	} else if (sscanf(line, "listen %d", &number) == 1) {
 		listen_with(number);
 	} else if (sscanf(line, "pwrite %d %lld %lld %511s %lld", &fd, &offset, &length, path, &other) == 5) {
-		answer(copy_in(fd, offset, length, path, other));
+		answer(copy_in(fd, offset, length, path, other, 0));
 	} else if (sscanf(line, "allow %d", &fd) == 1) {
 		answer(respond(fd, FAN_ALLOW));
 	} else if (sscanf(line, "deny %d %d", &fd, &number) == 2) {
 		/* FAN_DENY_ERRNO(): the errno lies in the uppermost byte. */
 		answer(respond(fd, FAN_DENY | (uint32_t)number << 24));
-	} else if (!strcmp(line, "pid")) {
-		answer(getpid());
-	} else if (!strcmp(line, "die")) {
-		raise(SIGKILL);
-	} else if (!strcmp(line, "quit")) {
-		return 0;
 	} else {
-		say("error EPROTO\n");
+		return act_on_itself(line);
 	}
 	return 1;
 }
@@ -188,11 +124,7 @@ int main(void)
 	answer(group < 0 ? -1 : getpid());
 	if (group < 0)
 		return 1;
-	setvbuf(stdin, NULL, _IOLBF, 0);
-	while (fgets(line, sizeof(line), stdin)) {
-		line[strcspn(line, "\n")] = 0;
-		if (!act(line))
-			break;
-	}
+	while (next_line(line, sizeof(line)) && act(line))
+		;
 	return 0;
 }
