@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { quote } from 'zx';
 import type { Context } from '../host/context.ts';
+import { KernelError } from '../host/errors.ts';
 import { buildKernel, type Build } from '../kernel/build.ts';
 import { DEFAULT_FLAVOR, type Flavor } from '../kernel/flavor.ts';
 import type { Series } from '../kernel/series.ts';
 import type { Tree } from '../kernel/tree.ts';
-import { BAD, type CaseResult, type Claim, type CounterRow, type PatchReport, type Results, type Row } from '../results/schema.ts';
+import { BAD, type CaseResult, type Claim, type CounterRow, type Coverage, type PatchReport, type Results, type Row } from '../results/schema.ts';
 import { runSuite, type SuiteListener, type SuiteRequest } from '../suite/run-suite.ts';
 import { pairRows, withoutEchoes } from '../verdict/classify.ts';
 import { compareCounters, rowsOf } from '../verdict/wire.ts';
+import { learn } from './case-map.ts';
+import { isUnexercised, measureCoverage } from './coverage.ts';
 import { judgePatches } from './patches.ts';
 
 export interface CheckRequest extends Omit<SuiteRequest, 'kernels'> {
@@ -16,6 +19,10 @@ export interface CheckRequest extends Omit<SuiteRequest, 'kernels'> {
   readonly series: readonly Series[];
   readonly flavor: Flavor;
   readonly fragmentFiles: readonly string[];
+  /** Whether to find out which of the changed lines the cases execute. */
+  readonly coverage?: boolean;
+  /** How the cases were chosen, for the headline. */
+  readonly why?: string;
 }
 
 /** Base against patched: builds both, runs the same cases on both, pairs the results. */
@@ -33,11 +40,38 @@ export async function check(context: Context, request: CheckRequest, listener: S
     },
     listener,
   );
-  return judge(suite, request.series, patched, commandOf(request), reports);
+  const judged = judge(suite, request.series, patched, commandOf(request), { patches: reports, ...(request.why === undefined ? {} : { why: request.why }) });
+  if (request.coverage !== true || context.signal.aborted) return judged;
+  return withCoverage(judged, await coverageOf(context, request, listener));
+}
+
+/** A series that can not be profiled is judged all the same. */
+async function coverageOf(context: Context, request: CheckRequest, listener: SuiteListener): Promise<Coverage> {
+  try {
+    const { coverage, cases } = await measureCoverage(context, request, request, listener);
+    await learn(context, request.tree.version, cases);
+    return coverage;
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    return { patches: [], unmeasured: error.message };
+  }
+}
+
+/** A check whose cases never ran the change has shown nothing. */
+export function withCoverage(results: Results, coverage: Coverage): Results {
+  if (results.check === undefined) return results;
+  const verdict = results.check.verdict === 'clean' && isUnexercised(coverage) ? 'not-exercised' : results.check.verdict;
+  return { ...results, check: { ...results.check, verdict, coverage } };
 }
 
 /** Adds rows and verdict to the results of a suite that ran under two kernels. */
-export function judge(suite: Results, series: readonly Series[], patched: Pick<Build, 'fuzz'>, command: string, patches: readonly PatchReport[] = []): Results {
+export function judge(
+  suite: Results,
+  series: readonly Series[],
+  patched: Pick<Build, 'fuzz'>,
+  command: string,
+  { patches = [], why }: { readonly patches?: readonly PatchReport[]; readonly why?: string } = {},
+): Results {
   const again = (row: { readonly name: string; readonly share: string }) => `${command} --share ${row.share}${row.name.startsWith('guest/') ? '' : ` ${row.name}`}`;
   const counters = compareCounters(suite.cases, 0, 1);
   const rows = [...withoutEchoes(pairRows(suite.cases, 0, 1)).map((row) => ({ ...row, reproduce: again(row) })), ...rowsOf(counters, again)];
@@ -55,6 +89,7 @@ export function judge(suite: Results, series: readonly Series[], patched: Pick<B
       series: series.map(({ title }) => title),
       fuzz: [...patched.fuzz],
       patches: [...patches],
+      ...(why === undefined ? {} : { why }),
       claims: series.flatMap((one) => claimsOf(one, changed, counters, suite.cases)),
       counters,
       rows: changed,
@@ -94,7 +129,7 @@ function claimsOf(series: Series, changed: readonly Row[], counters: readonly Co
 
 /** DESIGN, rule 2. */
 export function exitCodeOf(results: Results): 0 | 1 | 3 {
-  if (results.check !== undefined) return { clean: 0, regressed: 1, infrastructure: 3 }[results.check.verdict] as 0 | 1 | 3;
+  if (results.check !== undefined) return { clean: 0, 'not-exercised': 0, regressed: 1, infrastructure: 3 }[results.check.verdict] as 0 | 1 | 3;
   if (results.cases.some(({ status }) => BAD.has(status))) return 1;
   return results.infrastructure.length > 0 || results.cases.length === 0 ? 3 : 0;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+import { existsSync } from 'node:fs';
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -10,6 +11,7 @@ import { withStep, type Step } from '../host/progress.ts';
 import { applySeries } from './apply.ts';
 import { fragmentFor } from './configuration.ts';
 import { fragmentText, type Flavor } from './flavor.ts';
+import { keepNotes, withProfiles } from './gcov.ts';
 import type { KernelImage } from './image.ts';
 import type { Series } from './series.ts';
 import type { Tree } from './tree.ts';
@@ -22,6 +24,8 @@ export interface BuildRequest {
   readonly flavor: Flavor;
   /** The user's own Kconfig fragments, on top of the flavor's. */
   readonly fragmentFiles: readonly string[];
+  /** Directories below the tree whose C files count which of their lines are executed; only with the flavor gcov. */
+  readonly profile?: readonly string[];
 }
 
 export interface Build extends KernelImage {
@@ -45,10 +49,10 @@ const EXPECTED_LINES = 2_200;
  */
 export async function buildKernel(context: Context, request: BuildRequest): Promise<Build> {
   const startedMilliseconds = performance.now();
-  const { tree, series, flavor } = request;
+  const { tree, series, flavor, profile = [] } = request;
   const [text, toolchain] = await Promise.all([fragmentText(flavor, request.fragmentFiles), identifyToolchain()]);
   const fragments = fragmentFor(tree.version, text);
-  const id = contentId({ format: FORMAT, tree: tree.id, series: series.map((one) => one.id).join(' '), fragments, toolchain });
+  const id = contentId({ format: FORMAT, tree: tree.id, series: series.map((one) => one.id).join(' '), fragments, toolchain, ...(profile.length === 0 ? {} : { profile: profile.join(' ') }) });
   const title = [`Linux ${tree.version}`, ...series.map((one) => one.title)].join(' + ') + ` (${flavor.name})`;
   // Applied even when the build is cached: what applies with fuzz is to be said every time.
   const applied = await applySeries(tree, series);
@@ -58,7 +62,7 @@ export async function buildKernel(context: Context, request: BuildRequest): Prom
     await Workshop.use(context, workshopKey, async (workshop) => {
       await withStep(context.emit, `building ${title}`, async (step) => {
         step.advance({ note: 'preparing the source' });
-        await workshop.sync(tree, applied.files);
+        await workshop.sync(tree, await withProfiles(tree, applied.files, profile));
         await compile(workshop, {
           fragments,
           // Kconfig files that the series changes ask for a new configuration.
@@ -77,6 +81,7 @@ export async function buildKernel(context: Context, request: BuildRequest): Prom
         ['include/config/kernel.release', 'release'],
       ] as const)
         await copyFile(join(workshop.objects, from), join(directory, to));
+      if (profile.length > 0) await keepNotes(workshop.objects, profile, join(directory, NOTES_DIRECTORY));
       const info = { id, title, flavor: flavor.name, tree: tree.title, toolchain, series: series.map((one) => one.title) };
       await writeFile(join(directory, 'build.json'), `${JSON.stringify(info, undefined, 2)}\n`);
     });
@@ -90,6 +95,7 @@ export async function buildKernel(context: Context, request: BuildRequest): Prom
 }
 
 const WARNINGS_FILE = 'warnings.json';
+const NOTES_DIRECTORY = 'gcno';
 
 /** The compiler's warnings about a build. */
 export async function warningsOf(build: Pick<Build, 'config'>): Promise<Warnings> {
@@ -104,6 +110,7 @@ export async function findBuild(context: Context, id: string): Promise<KernelIma
 }
 
 async function describeBuild(path: string, id: string) {
+  const notes = join(path, NOTES_DIRECTORY);
   const info = JSON.parse(await readFile(join(path, 'build.json'), 'utf8')) as { title: string; flavor: string };
   return {
     id,
@@ -114,6 +121,7 @@ async function describeBuild(path: string, id: string) {
     vmlinux: join(path, 'vmlinux'),
     config: join(path, 'config'),
     reproduce: id,
+    ...(existsSync(notes) ? { notesDirectory: notes } : {}),
   };
 }
 

@@ -15,6 +15,8 @@ export interface KernelImage {
   readonly config?: string;
   /** A directory of .ko files and `order`, which lists them in the order to load. */
   readonly modulesDirectory?: string;
+  /** What gcov(1) needs of its build; only of a kernel that counts which lines are executed. */
+  readonly notesDirectory?: string;
   /** The value of --kernel that means this kernel. */
   readonly reproduce: string;
 }

@@ -2,7 +2,7 @@
 import Table from 'cli-table3';
 import pc from 'picocolors';
 import { figureTables } from './figures.ts';
-import { BAD, type CaseResult, type CounterRow, type PatchReport, type Results, type Row, type Status } from '../results/schema.ts';
+import { BAD, type CaseResult, type CounterRow, type Coverage, type PatchReport, type Results, type Row, type Status } from '../results/schema.ts';
 
 const COLORS: Readonly<Record<Status, (text: string) => string>> = {
   pass: pc.green,
@@ -31,7 +31,7 @@ export function caseLine(one: CaseResult, kernelRole: string | undefined): strin
 /** The summary on one screen: worst first, then how to see it again. */
 export function renderTerminal(results: Results): string {
   const lines: string[] = ['', ...headline(results)];
-  if (results.check !== undefined) lines.push(...patchLines(results.check.patches), ...checkRows(results.check.rows), ...wire(results.check.counters), ...claims(results));
+  if (results.check !== undefined) lines.push(...patchLines(results.check.patches), ...coverageLines(results.check.coverage), ...checkRows(results.check.rows), ...wire(results.check.counters), ...claims(results));
   else lines.push(...byShare(results), ...failures(results));
   lines.push(...figureTables(results));
   for (const note of results.expectations) lines.push(pc.magenta(`${note.kind}: ${note.text}`));
@@ -46,11 +46,12 @@ function headline(results: Results): string[] {
   const counted = (Object.keys(totals) as Status[]).filter((status) => totals[status] > 0).map((status) => `${totals[status]} ${status}`);
   const kernels = results.kernels.map((kernel) => `${kernel.role === 'only' ? 'kernel ' : kernel.role.padEnd(7)} ${kernel.title}`);
   if (check === undefined) return [...kernels, `${counted.join(', ')}  (${where})`];
-  const paint = check.verdict === 'clean' ? pc.green : pc.red;
+  const paint = { clean: pc.green, 'not-exercised': pc.magenta, regressed: pc.red, infrastructure: pc.red }[check.verdict];
   const classes = ['regressed', 'fixed', 'newly-skipped', 'flaky', 'new', 'gone'] as const;
   const changed = classes.map((name) => [name, check.rows.filter((row) => row.class === name).length] as const).filter(([, count]) => count > 0);
+  const chosen = check.why === undefined ? [] : [`${new Set(results.cases.filter(({ name }) => !name.startsWith('guest/')).map(({ name, share }) => `${share} ${name}`)).size} cases, ${check.why}`];
   const rows = [...changed.map(([name, count]) => `${count} ${name}`), `${check.sameRows} same`].join(', ');
-  return [paint(pc.bold(`${check.verdict.toUpperCase()}  ${check.series.join(', ')}`)), ...kernels, `${rows}  (${where})`, ...check.fuzz.map((text) => pc.yellow(text))];
+  return [paint(pc.bold(`${check.verdict.toUpperCase().replace('-', ' ')}  ${check.series.join(', ')}`)), ...kernels, `${rows}  (${where})`, ...chosen, ...check.fuzz.map((text) => pc.yellow(text))];
 }
 
 function byShare(results: Results): string[] {
@@ -89,6 +90,21 @@ function patchLines(patches: readonly PatchReport[]): string[] {
     ];
     const notes = [...(patch.error === undefined ? [] : [patch.error]), ...(warnings ?? []), ...(checkpatch ?? []), ...(symbols?.added ?? []).map((name) => `${name} is new`), ...(symbols?.lost ?? []).map((name) => `${name} is gone`)];
     return [`${index + 1}/${patches.length} ${title.slice(0, 72)}: ${words.join(', ')}`, ...notes.slice(0, SHOWN_NOTES).map((note) => pc.dim(`      ${note}`))];
+  });
+}
+
+/** One line a patch, and the changed lines that nobody ran. */
+function coverageLines(coverage: Coverage | undefined): string[] {
+  if (coverage === undefined) return [];
+  if (coverage.unmeasured !== undefined) return [pc.yellow(`coverage is not known: ${coverage.unmeasured}`)];
+  return coverage.patches.flatMap(({ title, executed, notExecuted, lines }, index) => {
+    const code = executed + notExecuted;
+    const head = `${index + 1}/${coverage.patches.length} ${title.slice(0, 72)}: `;
+    const foreign = lines.filter(({ state }) => state === 'not-compiled');
+    const words = code > 0 ? `${executed} of ${code} changed lines of code executed (${Math.floor((100 * executed) / code)} %)` : foreign.length > 0 ? 'not compiled into this kernel' : 'no line of code is added or changed';
+    const missed = lines.filter(({ state }) => state === 'not-executed' || state === 'not-compiled');
+    const shown = missed.slice(0, SHOWN_NOTES).map(({ file, line, text }) => pc.dim(`      never run: ${file}:${line}: ${text.trim()}`));
+    return [`${head}${executed < code || foreign.length > 0 ? pc.yellow(words) : words}`, ...shown, ...(missed.length > SHOWN_NOTES ? [pc.dim(`      and ${missed.length - SHOWN_NOTES} more in results.json`)] : [])];
   });
 }
 

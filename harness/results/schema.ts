@@ -138,6 +138,25 @@ export const patchReportSchema = z.object({
   checkpatch: z.array(z.string()).optional(),
 });
 
+/** A line that a patch adds or changes, as it is at the end of the series. */
+export const lineSchema = z.object({
+  file: z.string(),
+  line: z.number().int().positive(),
+  text: z.string(),
+  /** `not-compiled`: its file is no part of this kernel, or of no directory that could be profiled. */
+  state: z.enum(['executed', 'not-executed', 'not-code', 'not-compiled']),
+  /** "device-dax dax-reclaim/stream": who executed it. */
+  cases: z.array(z.string()),
+});
+
+/** Whether the tests ran what the series changes. */
+export const coverageSchema = z.object({
+  /** One a patch, in order; lines that a later patch replaces are that one's. */
+  patches: z.array(z.object({ title: z.string(), executed: z.number().int(), notExecuted: z.number().int(), lines: z.array(lineSchema) })),
+  /** Why it could not be measured; the patches are empty then. */
+  unmeasured: z.string().optional(),
+});
+
 export const expectationNoteSchema = z.object({
   kind: z.enum(['unexpected-pass', 'stale']),
   text: z.string(),
@@ -162,11 +181,16 @@ export const resultsSchema = z.object({
   infrastructure: z.array(z.string()),
   check: z
     .object({
-      verdict: z.enum(['clean', 'regressed', 'infrastructure']),
+      /** `not-exercised`: nothing regressed, and no case executed a line of what is changed. */
+      verdict: z.enum(['clean', 'not-exercised', 'regressed', 'infrastructure']),
       series: z.array(z.string()),
       fuzz: z.array(z.string()),
       /** One a patch, in order. */
       patches: z.array(patchReportSchema),
+      /** How the cases were chosen, where nobody named them. */
+      why: z.string().optional(),
+      /** Absent where nobody asked for it. */
+      coverage: coverageSchema.optional(),
       /** What the series' own manifests promise, and whether it was seen. */
       claims: z.array(z.object({ text: z.string(), state: z.enum(['held', 'broken', 'not-measured']) })),
       /** What crossed the wire, base beside patched. */
@@ -179,6 +203,8 @@ export const resultsSchema = z.object({
 });
 
 export type Results = z.infer<typeof resultsSchema>;
+export type Coverage = z.infer<typeof coverageSchema>;
+export type ChangedLine = z.infer<typeof lineSchema>;
 export type PatchReport = z.infer<typeof patchReportSchema>;
 export type Figure = z.infer<typeof figureSchema>;
 export type CaseResult = z.infer<typeof caseResultSchema>;

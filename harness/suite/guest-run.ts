@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { collectCoverage, resetCoverage } from '../guest/coverage.ts';
 import { Guest } from '../guest/guest.ts';
 import type { Context } from '../host/context.ts';
 import { explain, FuselageError, InfrastructureError, InterruptedError } from '../host/errors.ts';
@@ -43,6 +44,9 @@ export interface GuestRunOptions {
   readonly onCase: (result: CaseResult) => void;
   readonly onGuest: (result: GuestResult) => void;
 }
+
+/** Of the files of a case that hold which lines it had executed. */
+export const COVERAGE_SUFFIX = '.gcda.tar';
 
 /** What a kernel lacks for a share: the cases are skipped, saying so. */
 class ShareUnsupported extends Error {}
@@ -179,6 +183,7 @@ class Session {
     const { plan, served } = this;
     (served.device ?? served.erofs)?.trace.mark('guest', `begin ${one.name}`);
     const outputName = `${one.name.replace('/', '-')}.ktap`;
+    if (plan.image.notesDirectory !== undefined) for (const each of this.#guests(guest)) await resetCoverage(each);
     const ran = runCase(one, { guest, ...(this.#peer === undefined ? {} : { peer: this.#peer }), share: plan.share, served, outputFile: join(this.options.out, this.directory, outputName), signal: this.options.context.signal });
     let outcome = await Promise.race([ran, ...(served.died === undefined ? [] : [served.died.then((words) => serverDied(plan.share.name, words))])]);
     const files = 'program' in one.definition ? [`${this.directory}/${outputName}`] : [];
@@ -187,6 +192,7 @@ class Session {
       try {
         mountProof = await this.#mountLine(guest);
         await this.#windows?.closed(one.name);
+        if (plan.image.notesDirectory !== undefined) files.push(...(await this.#coverage(guest, one)));
       } catch (error) {
         // The guest's end came right behind the program's: it belongs to the same case.
         if (!(error instanceof TroubleError)) throw error;
@@ -205,6 +211,21 @@ class Session {
     if (lost) files.push(...(await this.#evidence(guest, outcome)));
     this.#settle(one, outcome, mountProof, files);
     return lost ? 'guest lost' : 'go on';
+  }
+
+  #guests(guest: Guest): readonly Guest[] {
+    return this.#peer === undefined ? [guest] : [guest, this.#peer];
+  }
+
+  /** Which lines the case had executed: an archive a guest. */
+  async #coverage(guest: Guest, one: Case): Promise<string[]> {
+    const files: string[] = [];
+    for (const [index, each] of this.#guests(guest).entries()) {
+      const name = `${this.directory}/${one.name.replace('/', '-')}${index === 0 ? '' : '-peer'}${COVERAGE_SUFFIX}`;
+      await collectCoverage(each, join(this.options.out, name));
+      files.push(name);
+    }
+    return files;
   }
 
   /** Adds what crossed the wire, and what the kernel did there that it must not. @throws InfrastructureError for a defect of ours. */

@@ -7,17 +7,20 @@ import { makeInitramfs } from '../guest/image.ts';
 import { sha256 } from '../host/hash.ts';
 import type { KernelImage } from '../kernel/image.ts';
 import { countTotals, RESULTS_VERSION, type CaseResult, type KernelResult, type Results } from '../results/schema.ts';
-import type { DeviceSettings, Share, Trait } from '../share/share.ts';
+import type { DeviceSettings, Share } from '../share/share.ts';
 import { Toolbox } from '../toolbox/toolbox.ts';
 import { probeAccelerator } from '../vm/accelerator.ts';
 import { programsOf, type Case } from './discover.ts';
 import { ExpectationBook, readExpectations } from './expectations.ts';
 import { infrastructureLine, runGuestPlan, type GuestPlan } from './guest-run.ts';
+import { casesFor } from './suitable.ts';
 
 export interface SuiteRequest {
   readonly kernels: readonly { readonly role: KernelResult['role']; readonly image: KernelImage }[];
   readonly shares: readonly Share[];
   readonly cases: readonly Case[];
+  /** "SHARE CASE" for those that run; all that suit each other where it is left out. */
+  readonly pairs?: ReadonlySet<string>;
   /** Guests at a time. */
   readonly jobs?: number;
   /** How often each kernel runs each case; for statistics, never to turn red into green. */
@@ -124,7 +127,7 @@ function makePlans(request: SuiteRequest, initramfs: ReadonlyMap<string, string>
   const plans: GuestPlan[] = [];
   for (let repetition = 1; repetition <= (request.repeat ?? 1); repetition++)
     for (const share of request.shares)
-      for (const { cases, settings, variant } of variantsOf(casesFor(share, request), share))
+      for (const { cases, settings, variant } of variantsOf(casesFor(share, request.cases, request.shares).filter(({ name }) => request.pairs?.has(`${share.name} ${name}`) !== false), share))
         for (const [kernelIndex, { role, image }] of request.kernels.entries())
           plans.push({
             kernelIndex,
@@ -138,21 +141,6 @@ function makePlans(request: SuiteRequest, initramfs: ReadonlyMap<string, string>
             directory: [...(role === 'only' ? [] : [role]), `${share.name}${variant}`, ...(repetition === 1 ? [] : [`r${repetition}`])].join('-'),
           });
   return plans;
-}
-
-/** What some cases are about: on shares without it they are not even skipped, unless no other share has it either. */
-const SUBJECTS = ['device', 'erofs', 'erofs-on-demand', 'pre-content', 'file-backed', 'compression', 'comparison'] as const satisfies readonly Trait[];
-
-/** EROFS shares have nothing for the others' cases: read-only, and mounted by the cases themselves. A comparison is for scenarios alone. */
-function casesFor(share: Share, { cases, shares }: SuiteRequest): readonly Case[] {
-  const suits = (one: Case, candidate: Share) => {
-    const needs = one.definition.needs ?? [];
-    return SUBJECTS.every((subject) => !needs.includes(subject) || candidate.traits.includes(subject)) && (!candidate.traits.includes('erofs') || needs.includes('erofs')) && (!candidate.traits.includes('comparison') || needs.includes('comparison'));
-  };
-  // One that suits nobody is skipped where least is missing.
-  const lacks = (one: Case, candidate: Share) => (one.definition.needs ?? []).filter((trait) => !candidate.traits.includes(trait)).length;
-  const nearest = (one: Case) => Math.min(...shares.map((candidate) => lacks(one, candidate)));
-  return cases.filter((one) => suits(one, share) || (!shares.some((candidate) => suits(one, candidate)) && lacks(one, share) === nearest(one)));
 }
 
 interface Variant {
