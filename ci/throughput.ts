@@ -3,6 +3,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { median } from 'simple-statistics';
 import { Device } from '../harness/device/device.ts';
 import { FOPEN } from '../harness/device/fuse/flags.ts';
 import { RANGE_BYTES } from '../harness/device/store/content.ts';
@@ -41,7 +42,6 @@ interface Measured {
   readonly virtiofsd: number[];
 }
 
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 
 async function measure(context: Context, scope: Scope): Promise<{ rows: Measured[]; mappings: number[]; where: string }> {
   const toolbox = await Toolbox.open(context);

@@ -9,6 +9,7 @@ import type { Tree } from '../kernel/tree.ts';
 import { BAD, type CaseResult, type Claim, type CounterRow, type Coverage, type PatchReport, type Results, type Row } from '../results/schema.ts';
 import { runSuite, type SuiteListener, type SuiteRequest } from '../suite/run-suite.ts';
 import { pairRows, withoutEchoes } from '../verdict/classify.ts';
+import { isDecided } from '../verdict/flake.ts';
 import { compareCounters, rowsOf } from '../verdict/wire.ts';
 import { learn } from './case-map.ts';
 import { isUnexercised, measureCoverage } from './coverage.ts';
@@ -33,6 +34,7 @@ export async function check(context: Context, request: CheckRequest, listener: S
     context,
     {
       ...request,
+      ...((request.repeat ?? 1) > 1 ? { enough: (found: readonly CaseResult[]) => isDecided(wholeRounds(pairRows(found, 0, 1))) } : {}),
       kernels: [
         { role: 'base', image: base },
         { role: 'patched', image: patched },
@@ -44,6 +46,9 @@ export async function check(context: Context, request: CheckRequest, listener: S
   if (request.coverage !== true || context.signal.aborted) return judged;
   return withCoverage(judged, await coverageOf(context, request, listener));
 }
+
+/** Guests of a round may still be under way: what has not run on both sides is left out. */
+const wholeRounds = (rows: readonly Row[]) => rows.map(({ base, patched }) => ({ base: base.slice(0, patched.length), patched: patched.slice(0, base.length) }));
 
 /** A series that can not be profiled is judged all the same. */
 async function coverageOf(context: Context, request: CheckRequest, listener: SuiteListener): Promise<Coverage> {

@@ -1,14 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import Table from 'cli-table3';
+import { median } from 'simple-statistics';
 import type { Figure, Results } from '../results/schema.ts';
-
-/** The middle one, or the mean of the middle two. */
-export function median(samples: readonly number[]): number {
-  const sorted = [...samples].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const [low = NaN, high = NaN] = [sorted[sorted.length % 2 === 0 ? middle - 1 : middle], sorted[middle]];
-  return (low + high) / 2;
-}
 
 /** What a subject's figure is of the first subject's: its median, and the range of its samples. */
 export function relative(figure: Figure, first: Figure): { readonly ratio: number; readonly low: number; readonly high: number } {

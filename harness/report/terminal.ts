@@ -113,7 +113,7 @@ function checkRows(rows: readonly Row[]): string[] {
   const sorted = [...rows].sort((a, b) => order.indexOf(a.class) - order.indexOf(b.class));
   const lines = sorted.slice(0, SHOWN_ROWS).flatMap((row) => {
     const paint = row.class === 'regressed' ? pc.red : row.class === 'fixed' ? pc.green : pc.yellow;
-    const outcome = `${statuses(row.base)} -> ${statuses(row.patched)}`;
+    const outcome = row.rates === undefined ? `${statuses(row.base)} -> ${statuses(row.patched)}` : `fails ${percent(row.rates.base)} -> ${percent(row.rates.patched)}, ${row.rates.decision}`;
     return [
       `${paint(row.class.padEnd(13))} ${row.share} ${row.name}${row.subtest === undefined ? '' : ` / ${row.subtest}`}: ${outcome}`,
       ...(row.reason === undefined ? [] : [pc.dim(`              ${row.reason.slice(0, 200)}`)]),
@@ -124,6 +124,10 @@ function checkRows(rows: readonly Row[]): string[] {
   if (first !== undefined) lines.push(pc.dim(`again: ${first.reproduce}`));
   return lines;
 }
+
+/** "2 of 7 (8 to 64 %)": with the 95 % interval of the true rate. */
+const percent = ({ failed, runs, low, high }: { readonly failed: number; readonly runs: number; readonly low: number; readonly high: number }): string =>
+  `${failed} of ${runs} (${Math.round(100 * low)} to ${Math.round(100 * high)} %)`;
 
 function statuses(all: readonly Status[]): string {
   if (all.length === 0) return 'absent';

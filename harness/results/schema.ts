@@ -96,6 +96,8 @@ export const guestSchema = z.object({
 
 export const rowClassSchema = z.enum(['same', 'regressed', 'fixed', 'newly-skipped', 'new', 'gone', 'flaky']);
 
+export const rateSchema = z.object({ failed: z.number().int(), runs: z.number().int(), low: z.number(), high: z.number() });
+
 export const rowSchema = z.object({
   class: rowClassSchema,
   name: z.string(),
@@ -105,6 +107,8 @@ export const rowSchema = z.object({
   /** One status a repetition. */
   base: z.array(statusSchema),
   patched: z.array(statusSchema),
+  /** With repetitions: how often it failed, the 95 % interval of the true rate, and what the rounds of both allow to say. */
+  rates: z.object({ base: rateSchema, patched: rateSchema, decision: z.enum(['worse', 'better', 'same', 'undecided']) }).optional(),
   reason: z.string().optional(),
   reproduce: z.string(),
 });

@@ -25,6 +25,8 @@ export interface SuiteRequest {
   readonly jobs?: number;
   /** How often each kernel runs each case; for statistics, never to turn red into green. */
   readonly repeat?: number;
+  /** Asked before each round but the first, with what was found until then: whether no further round is needed. */
+  readonly enough?: (found: readonly CaseResult[]) => boolean;
   readonly out: string;
   /** The command line, for the results. */
   readonly command: string;
@@ -70,8 +72,16 @@ export async function runSuite(context: Context, request: SuiteRequest, listener
   };
   process.on('unhandledRejection', unheard);
   const queue = [...plans];
+  let round = 1;
   const worker = async () => {
     for (let plan = queue.shift(); plan !== undefined; plan = queue.shift()) {
+      if (plan.repetition > round) {
+        round = plan.repetition;
+        if (request.enough?.(found) === true) {
+          queue.splice(0);
+          return;
+        }
+      }
       try {
         await runGuestPlan(plan, {
           context,
@@ -122,13 +132,13 @@ export async function runSuite(context: Context, request: SuiteRequest, listener
   };
 }
 
-/** A guest per kernel, share, device settings and repetition; kernels alternate, so that base and patched meet the same weather. */
+/** A guest per kernel, share, device settings and repetition; kernels alternate (A B, B A, A B), so that base and patched meet the same weather. */
 function makePlans(request: SuiteRequest, initramfs: ReadonlyMap<string, string>): GuestPlan[] {
   const plans: GuestPlan[] = [];
   for (let repetition = 1; repetition <= (request.repeat ?? 1); repetition++)
     for (const share of request.shares)
       for (const { cases, settings, variant } of variantsOf(casesFor(share, request.cases, request.shares).filter(({ name }) => request.pairs?.has(`${share.name} ${name}`) !== false), share))
-        for (const [kernelIndex, { role, image }] of request.kernels.entries())
+        for (const [kernelIndex, { role, image }] of inTurn([...request.kernels.entries()], repetition))
           plans.push({
             kernelIndex,
             image,
@@ -142,6 +152,8 @@ function makePlans(request: SuiteRequest, initramfs: ReadonlyMap<string, string>
           });
   return plans;
 }
+
+const inTurn = <T>(items: readonly T[], repetition: number): readonly T[] => (repetition % 2 === 1 ? items : [...items].reverse());
 
 interface Variant {
   readonly cases: Case[];

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { BAD, type CaseResult, type Row, type RowClass, type Status } from '../results/schema.ts';
+import { decide, rateOf } from './flake.ts';
 
 /** How bad a status is; a change to a worse one of two bad ones is a regression too. */
 const SEVERITY: Readonly<Record<Status, number>> = {
@@ -16,13 +17,17 @@ const SEVERITY: Readonly<Record<Status, number>> = {
 
 /**
  * The class of one row from its statuses under both kernels, one a repetition.
- * An outcome that differs between repetitions of one side is flaky, whatever the other side says.
+ * An outcome that differs between repetitions of one side is flaky, unless the rounds of both decide otherwise.
  */
 export function classify(base: readonly Status[], patched: readonly Status[]): RowClass {
   if (base.length === 0) return patched.some((status) => BAD.has(status)) ? 'regressed' : 'new';
   // A result that is there on the base only: the program around it has a status of its own.
   if (patched.length === 0) return 'gone';
-  if (new Set(base).size > 1 || new Set(patched).size > 1) return 'flaky';
+  if (new Set(base).size > 1 || new Set(patched).size > 1) {
+    // Enough rounds tell a change for the worse from bad luck; short of that, nothing is said.
+    const decision = decide(base, patched);
+    return decision === 'worse' ? 'regressed' : decision === 'better' ? 'fixed' : 'flaky';
+  }
   const [before, after] = [base[0] ?? 'skip', patched[0] ?? 'skip'];
   if (before === after) return 'same';
   if (BAD.has(after)) return SEVERITY[after] > SEVERITY[before] ? 'regressed' : 'same';
@@ -87,7 +92,8 @@ export function pairRows(cases: readonly CaseResult[], baseKernel: number, patch
   }
   return [...rows.values()].map(({ base, patched, ...row }) => {
     const reason = patched.reasons[0] ?? base.reasons[0];
-    return { ...row, class: classOf(base, patched), base: base.statuses, patched: patched.statuses, ...(reason === undefined ? {} : { reason }) };
+    const rates = base.statuses.length > 1 && patched.statuses.length > 1 ? { rates: { base: rateOf(base.statuses), patched: rateOf(patched.statuses), decision: decide(base.statuses, patched.statuses) } } : {};
+    return { ...row, ...rates, class: classOf(base, patched), base: base.statuses, patched: patched.statuses, ...(reason === undefined ? {} : { reason }) };
   });
 }
 

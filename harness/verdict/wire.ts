@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+import { median } from 'simple-statistics';
 import type { CaseResult, CounterRow, Row } from '../results/schema.ts';
 
 /**
@@ -47,9 +48,4 @@ function isAllowed(rule: CounterRow['rule'], base: number, patched: number): boo
   if (rule === 'same') return base === patched;
   if (rule === 'fewer') return patched <= base;
   return rule !== 'more' || patched >= base;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor((sorted.length - 1) / 2)] ?? 0;
 }
