@@ -49,12 +49,13 @@ export default defineCase({
           const asked = daemon.count('reads') - before;
           prove('on-demand-reads', asked);
           bytes.push(await on('fscache, warm', '/mnt/fscache', index));
-          assert.equal(daemon.count('reads') - before, asked);
+          const askedAgain = daemon.count('reads') - before - asked;
+          assert.equal(askedAgain, 0);
           const [workload] = work('')[index] ?? [''];
           const mebibytes = (bytes[0] ?? 0) / MIB;
           if (mebibytes > 0) {
             measured(`${workload}: questions`, 'fscache, cold', 'events a MiB', asked / mebibytes);
-            measured(`${workload}: questions`, 'fscache, warm', 'events a MiB', 0);
+            measured(`${workload}: questions`, 'fscache, warm', 'events a MiB', askedAgain / mebibytes);
           }
           await erofs.umount('/mnt/fscache');
           await daemon.end();

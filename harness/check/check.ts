@@ -6,7 +6,7 @@ import { buildKernel, type Build } from '../kernel/build.ts';
 import { DEFAULT_FLAVOR, type Flavor } from '../kernel/flavor.ts';
 import type { Series } from '../kernel/series.ts';
 import type { Tree } from '../kernel/tree.ts';
-import { BAD, type CaseResult, type Claim, type CounterRow, type Coverage, type PatchReport, type Results, type Row } from '../results/schema.ts';
+import { BAD, type CaseResult, type Claim, type CounterRow, type Coverage, type PatchReport, type Results, type Row, type Timeline } from '../results/schema.ts';
 import { runSuite, type SuiteListener, type SuiteRequest } from '../suite/run-suite.ts';
 import { pairRows, withoutEchoes } from '../verdict/classify.ts';
 import { isDecided } from '../verdict/flake.ts';
@@ -14,6 +14,7 @@ import { compareCounters, rowsOf } from '../verdict/wire.ts';
 import { learn } from './case-map.ts';
 import { isUnexercised, measureCoverage } from './coverage.ts';
 import { judgePatches } from './patches.ts';
+import { timelinesOf } from './timeline.ts';
 
 export interface CheckRequest extends Omit<SuiteRequest, 'kernels'> {
   readonly tree: Tree;
@@ -42,7 +43,8 @@ export async function check(context: Context, request: CheckRequest, listener: S
     },
     listener,
   );
-  const judged = judge(suite, request.series, patched, commandOf(request), { patches: reports, ...(request.why === undefined ? {} : { why: request.why }) });
+  const timelines = await timelinesOf(suite, compareCounters(suite.cases, 0, 1), request.out);
+  const judged = judge(suite, request.series, patched, commandOf(request), { patches: reports, timelines, ...(request.why === undefined ? {} : { why: request.why }) });
   if (request.coverage !== true || context.signal.aborted) return judged;
   return withCoverage(judged, await coverageOf(context, request, listener));
 }
@@ -75,7 +77,7 @@ export function judge(
   series: readonly Series[],
   patched: Pick<Build, 'fuzz'>,
   command: string,
-  { patches = [], why }: { readonly patches?: readonly PatchReport[]; readonly why?: string } = {},
+  { patches = [], timelines = [], why }: { readonly patches?: readonly PatchReport[]; readonly timelines?: readonly Timeline[]; readonly why?: string } = {},
 ): Results {
   const again = (row: { readonly name: string; readonly share: string }) => `${command} --share ${row.share}${row.name.startsWith('guest/') ? '' : ` ${row.name}`}`;
   const counters = compareCounters(suite.cases, 0, 1);
@@ -97,6 +99,7 @@ export function judge(
       ...(why === undefined ? {} : { why }),
       claims: series.flatMap((one) => claimsOf(one, changed, counters, suite.cases)),
       counters,
+      timelines: [...timelines],
       rows: changed,
       sameRows: rows.length - changed.length,
     },

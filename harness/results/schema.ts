@@ -124,6 +124,11 @@ export const counterRowSchema = z.object({
   allowed: z.boolean(),
 });
 
+const wireRequestSchema = z.object({ at: z.number(), op: z.string(), milliseconds: z.number() });
+
+/** What crossed the wire in one case under both kernels: milliseconds from the case's beginning, and how long each request took. */
+export const timelineSchema = z.object({ name: z.string(), share: z.string(), base: z.array(wireRequestSchema), patched: z.array(wireRequestSchema) });
+
 /** What one patch of a series does by itself, on top of those before it. */
 export const patchReportSchema = z.object({
   title: z.string(),
@@ -199,6 +204,8 @@ export const resultsSchema = z.object({
       claims: z.array(z.object({ text: z.string(), state: z.enum(['held', 'broken', 'not-measured']) })),
       /** What crossed the wire, base beside patched. */
       counters: z.array(counterRowSchema),
+      /** Of cases whose counts moved. */
+      timelines: z.array(timelineSchema),
       /** Every row that is not `same`. */
       rows: z.array(rowSchema),
       sameRows: z.number().int().nonnegative(),
@@ -207,6 +214,7 @@ export const resultsSchema = z.object({
 });
 
 export type Results = z.infer<typeof resultsSchema>;
+export type Timeline = z.infer<typeof timelineSchema>;
 export type Coverage = z.infer<typeof coverageSchema>;
 export type ChangedLine = z.infer<typeof lineSchema>;
 export type PatchReport = z.infer<typeof patchReportSchema>;
