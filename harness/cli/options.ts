@@ -135,5 +135,7 @@ export async function report(results: Results, options: SuiteOptions, out: strin
   await writeFile(join(out, 'results.json'), REPORTS.json(results));
   await writeFile(join(out, 'results.ktap'), REPORTS.ktap(results));
   await writeFile(join(out, 'junit.xml'), REPORTS.junit(results));
+  await writeFile(join(out, 'report.html'), REPORTS.html(results));
+  await writeFile(join(out, 'reply.txt'), REPORTS.mail(results));
   process.stderr.write(`results: ${out}\n`);
 }

@@ -2,6 +2,7 @@
 import Table from 'cli-table3';
 import pc from 'picocolors';
 import { figureTables } from './figures.ts';
+import { countedRows, coverageWords, orderRows, outcomeOf, patchNotes, patchRemarks } from './words.ts';
 import { BAD, type CaseResult, type CounterRow, type Coverage, type PatchReport, type Results, type Row, type Status } from '../results/schema.ts';
 
 const COLORS: Readonly<Record<Status, (text: string) => string>> = {
@@ -15,6 +16,8 @@ const COLORS: Readonly<Record<Status, (text: string) => string>> = {
   hang: pc.red,
   timeout: pc.red,
 };
+
+const PAINT = { bad: pc.red, look: pc.yellow };
 
 const SHOWN_ROWS = 30;
 const SHOWN_NOTES = 6;
@@ -47,11 +50,8 @@ function headline(results: Results): string[] {
   const kernels = results.kernels.map((kernel) => `${kernel.role === 'only' ? 'kernel ' : kernel.role.padEnd(7)} ${kernel.title}`);
   if (check === undefined) return [...kernels, `${counted.join(', ')}  (${where})`];
   const paint = { clean: pc.green, 'not-exercised': pc.magenta, regressed: pc.red, infrastructure: pc.red }[check.verdict];
-  const classes = ['regressed', 'fixed', 'newly-skipped', 'flaky', 'new', 'gone'] as const;
-  const changed = classes.map((name) => [name, check.rows.filter((row) => row.class === name).length] as const).filter(([, count]) => count > 0);
   const chosen = check.why === undefined ? [] : [`${new Set(results.cases.filter(({ name }) => !name.startsWith('guest/')).map(({ name, share }) => `${share} ${name}`)).size} cases, ${check.why}`];
-  const rows = [...changed.map(([name, count]) => `${count} ${name}`), `${check.sameRows} same`].join(', ');
-  return [paint(pc.bold(`${check.verdict.toUpperCase().replace('-', ' ')}  ${check.series.join(', ')}`)), ...kernels, `${rows}  (${where})`, ...chosen, ...check.fuzz.map((text) => pc.yellow(text))];
+  return [paint(pc.bold(`${check.verdict.toUpperCase().replace('-', ' ')}  ${check.series.join(', ')}`)), ...kernels, `${countedRows(check)}  (${where})`, ...chosen, ...check.fuzz.map((text) => pc.yellow(text))];
 }
 
 function byShare(results: Results): string[] {
@@ -79,43 +79,34 @@ function failures(results: Results): string[] {
 
 /** One line a patch, and one for each thing that somebody should look at. */
 function patchLines(patches: readonly PatchReport[]): string[] {
-  return patches.flatMap((patch, index) => {
-    const { title, builds, warnings, sizeBytes, checkpatch, symbols } = patch;
-    const words = [
-      builds ? 'builds' : pc.red('does not build by itself'),
-      ...(warnings === undefined ? [] : [warnings.length === 0 ? 'no new warning' : pc.yellow(`${warnings.length} new ${warnings.length === 1 ? 'warning' : 'warnings'}`)]),
-      ...(checkpatch === undefined ? [] : [checkpatch.length === 0 ? 'checkpatch clean' : pc.yellow(`checkpatch: ${checkpatch.length}`)]),
-      ...(sizeBytes === undefined ? [] : [`vmlinux ${sizeBytes > 0 ? '+' : ''}${sizeBytes} bytes`]),
-      ...(patch.fuzz.length === 0 ? [] : [pc.yellow('with fuzz')]),
-    ];
-    const notes = [...(patch.error === undefined ? [] : [patch.error]), ...(warnings ?? []), ...(checkpatch ?? []), ...(symbols?.added ?? []).map((name) => `${name} is new`), ...(symbols?.lost ?? []).map((name) => `${name} is gone`)];
-    return [`${index + 1}/${patches.length} ${title.slice(0, 72)}: ${words.join(', ')}`, ...notes.slice(0, SHOWN_NOTES).map((note) => pc.dim(`      ${note}`))];
-  });
+  return patches.flatMap((patch, index) => [
+    `${index + 1}/${patches.length} ${patch.title.slice(0, 72)}: ${patchRemarks(patch).map(({ text, mark }) => (mark === undefined ? text : PAINT[mark](text))).join(', ')}`,
+    ...patchNotes(patch).slice(0, SHOWN_NOTES).map((note) => pc.dim(`      ${note}`)),
+  ]);
 }
 
 /** One line a patch, and the changed lines that nobody ran. */
 function coverageLines(coverage: Coverage | undefined): string[] {
   if (coverage === undefined) return [];
   if (coverage.unmeasured !== undefined) return [pc.yellow(`coverage is not known: ${coverage.unmeasured}`)];
-  return coverage.patches.flatMap(({ title, executed, notExecuted, lines }, index) => {
-    const code = executed + notExecuted;
-    const head = `${index + 1}/${coverage.patches.length} ${title.slice(0, 72)}: `;
-    const foreign = lines.filter(({ state }) => state === 'not-compiled');
-    const words = code > 0 ? `${executed} of ${code} changed lines of code executed (${Math.floor((100 * executed) / code)} %)` : foreign.length > 0 ? 'not compiled into this kernel' : 'no line of code is added or changed';
-    const missed = lines.filter(({ state }) => state === 'not-executed' || state === 'not-compiled');
+  return coverage.patches.flatMap((patch, index) => {
+    const missed = patch.lines.filter(({ state }) => state === 'not-executed' || state === 'not-compiled');
+    const words = coverageWords(patch);
     const shown = missed.slice(0, SHOWN_NOTES).map(({ file, line, text }) => pc.dim(`      never run: ${file}:${line}: ${text.trim()}`));
-    return [`${head}${executed < code || foreign.length > 0 ? pc.yellow(words) : words}`, ...shown, ...(missed.length > SHOWN_NOTES ? [pc.dim(`      and ${missed.length - SHOWN_NOTES} more in results.json`)] : [])];
+    return [
+      `${index + 1}/${coverage.patches.length} ${patch.title.slice(0, 72)}: ${missed.length > 0 ? pc.yellow(words) : words}`,
+      ...shown,
+      ...(missed.length > SHOWN_NOTES ? [pc.dim(`      and ${missed.length - SHOWN_NOTES} more in results.json`)] : []),
+    ];
   });
 }
 
 function checkRows(rows: readonly Row[]): string[] {
-  const order = ['regressed', 'gone', 'flaky', 'newly-skipped', 'fixed', 'new'];
-  const sorted = [...rows].sort((a, b) => order.indexOf(a.class) - order.indexOf(b.class));
+  const sorted = orderRows(rows);
   const lines = sorted.slice(0, SHOWN_ROWS).flatMap((row) => {
     const paint = row.class === 'regressed' ? pc.red : row.class === 'fixed' ? pc.green : pc.yellow;
-    const outcome = row.rates === undefined ? `${statuses(row.base)} -> ${statuses(row.patched)}` : `fails ${percent(row.rates.base)} -> ${percent(row.rates.patched)}, ${row.rates.decision}`;
     return [
-      `${paint(row.class.padEnd(13))} ${row.share} ${row.name}${row.subtest === undefined ? '' : ` / ${row.subtest}`}: ${outcome}`,
+      `${paint(row.class.padEnd(13))} ${row.share} ${row.name}${row.subtest === undefined ? '' : ` / ${row.subtest}`}: ${outcomeOf(row)}`,
       ...(row.reason === undefined ? [] : [pc.dim(`              ${row.reason.slice(0, 200)}`)]),
     ];
   });
@@ -123,17 +114,6 @@ function checkRows(rows: readonly Row[]): string[] {
   const first = sorted.find((row) => row.class === 'regressed');
   if (first !== undefined) lines.push(pc.dim(`again: ${first.reproduce}`));
   return lines;
-}
-
-/** "2 of 7 (8 to 64 %)": with the 95 % interval of the true rate. */
-const percent = ({ failed, runs, low, high }: { readonly failed: number; readonly runs: number; readonly low: number; readonly high: number }): string =>
-  `${failed} of ${runs} (${Math.round(100 * low)} to ${Math.round(100 * high)} %)`;
-
-function statuses(all: readonly Status[]): string {
-  if (all.length === 0) return 'absent';
-  if (new Set(all).size === 1) return all[0] ?? '';
-  const bad = all.filter((status) => BAD.has(status)).length;
-  return `bad ${bad} of ${all.length}`;
 }
 
 /** Counts side by side: under emulation they are what can be compared. */

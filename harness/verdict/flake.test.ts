@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Status } from '../results/schema.ts';
 import { decide, isDecided, waldLines, wilson } from './flake.ts';
 
-const statuses = (text: string): Status[] => [...text].map((letter) => (letter === 'F' ? 'fail' : 'pass'));
+const statuses = (text: string): Status[] => text.split('').map((letter) => (letter === 'F' ? 'fail' : 'pass'));
 
 describe('the interval of a rate', () => {
   // Newcombe, Two-sided confidence intervals for the single proportion, 1998, table I, method 3.

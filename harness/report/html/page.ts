@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import { BAD, type ChangedLine, type PatchReport, type Results, type Row } from '../../results/schema.ts';
+import { countedRows, coverageWords, orderRows, outcomeOf, patchNotes, patchRemarks } from '../words.ts';
+import { html, Markup } from './markup.ts';
+import { timeline } from './timeline.ts';
+
+type Check = NonNullable<Results['check']>;
+
+const STYLE = `
+:root { color-scheme: light dark; --good: #1a7f37; --bad: #c62828; --look: #9a6700; --soft: #6e7781; --line: #d0d7de; --back: #f6f8fa; }
+@media (prefers-color-scheme: dark) { :root { --good: #3fb950; --bad: #ff7b72; --look: #d29922; --soft: #8b949e; --line: #30363d; --back: #161b22; } }
+* { box-sizing: border-box; }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 64rem; padding: 1rem; }
+h1 { font-size: 1.35rem; margin: 0 0 .5rem; } h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem; }
+.verdict { border-left: .4rem solid var(--soft); padding: .4rem .8rem; background: var(--back); }
+.clean { border-color: var(--good); } .regressed, .infrastructure { border-color: var(--bad); } .not-exercised { border-color: var(--look); }
+.wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; } th { font-weight: 600; }
+code, pre { font: 13px/1.45 ui-monospace, monospace; } pre { background: var(--back); overflow-x: auto; margin: .3rem 0; padding: .5rem; } code { overflow-wrap: anywhere; }
+.good { color: var(--good); } .bad { color: var(--bad); } .look { color: var(--look); } .soft { color: var(--soft); }
+.source span { display: block; white-space: pre; padding-left: .4rem; border-left: .3rem solid transparent; } .source .executed { border-color: var(--good); } .source .not-executed, .source .not-compiled { border-color: var(--bad); }
+figure { margin: .6rem 0 1.4rem; } figcaption { font-weight: 600; } svg { width: 100%; min-width: 40rem; height: auto; } svg text { fill: currentColor; font: 11px ui-monospace, monospace; } svg .side { font-weight: 600; } svg .rule { stroke: var(--line); }
+.op0 { fill: #0969da; } .op1 { fill: #bf8700; } .op2 { fill: #8250df; } .op3 { fill: #1a7f37; } .op4 { fill: #cf222e; } .op5 { fill: #0a7ea4; } .op6 { fill: #a04100; } .op7 { fill: #6e7781; }
+`;
+
+/** One file that needs no network: everything of the results that a reviewer wants to see, the worst first. */
+export function renderHtml(results: Results): string {
+  const { check } = results;
+  const title = check === undefined ? 'Fuselage' : `${check.verdict}: ${check.series.join(', ')}`;
+  const page = html`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${title}</title><style>${new Markup(STYLE)}</style></head>
+<body>
+<header class="verdict ${check?.verdict ?? (results.cases.some(({ status }) => BAD.has(status)) ? 'regressed' : 'clean')}">
+<h1>${check === undefined ? 'Fuselage' : `${check.verdict.toUpperCase().replace('-', ' ')}: ${check.series.join(', ')}`}</h1>
+${results.kernels.map(({ role, title: kernel }) => html`<div><span class="soft">${role}</span> ${kernel}</div>`)}
+<div class="soft">${check === undefined ? '' : `${countedRows(check)}; `}${results.accelerator.name.toUpperCase()}, QEMU ${results.qemu.version}, ${results.seconds.toFixed(0)} s${check?.why === undefined ? '' : `; cases ${check.why}`}</div>
+</header>
+${results.infrastructure.map((text) => html`<p class="bad">infrastructure: ${text}</p>`)}
+${check === undefined ? caseTable(results) : html`${patches(check)}${rows(check)}${wire(check)}${promises(check)}${splats(results)}${check.timelines.length > 0 && html`<h2>Requests, base above patched</h2>${check.timelines.map(timeline)}`}${source(check)}`}
+<h2>Again</h2><pre>${results.command}</pre>
+</body></html>
+`;
+  return page.text;
+}
+
+function patches(check: Check): Markup {
+  const row = (patch: PatchReport, index: number) => html`<tr><td class="number">${index + 1}</td><td>${patch.title}<div>${patchRemarks(patch).map(({ text, mark }) => html`<span class="${mark ?? 'soft'}">${text}</span> `)}</div>${patchNotes(patch).map((note) => html`<div><code>${note}</code></div>`)}</td>
+<td>${check.coverage?.patches[index] === undefined ? '' : coverageWords(check.coverage.patches[index])}</td></tr>`;
+  return html`<h2>Patches</h2><div class="wide"><table id="patches"><tr><th class="number">#</th><th>patch</th><th>coverage</th></tr>${check.patches.map(row)}</table></div>${check.coverage?.unmeasured !== undefined && html`<p class="look">Coverage is not known: ${check.coverage.unmeasured}</p>`}`;
+}
+
+const COLORS: Readonly<Partial<Record<Row['class'], string>>> = { regressed: 'bad', gone: 'bad', fixed: 'good' };
+
+function rows(check: Check): Markup {
+  if (check.rows.length === 0) return html`<h2>What differs</h2><p class="good">Nothing: ${check.sameRows} rows are the same under both kernels.</p>`;
+  return html`<h2>What differs</h2><div class="wide"><table id="rows"><tr><th></th><th>case</th><th>outcome</th></tr>${orderRows(check.rows).map(
+    (row) => html`<tr><td class="${COLORS[row.class] ?? 'look'}">${row.class}</td><td>${row.share} ${row.name}${row.subtest !== undefined && html`<div>${row.subtest}</div>`}<div><code class="soft">${row.reproduce}</code></div></td><td>${outcomeOf(row)}${row.reason !== undefined && html`<div class="soft">${row.reason}</div>`}</td></tr>`,
+  )}</table></div>`;
+}
+
+function wire({ counters }: Check): Markup | false {
+  return (
+    counters.length > 0 &&
+    html`<h2>On the wire</h2><div class="wide"><table id="wire"><tr><th>case</th><th>count</th><th class="number">base</th><th class="number">patched</th><th class="number">ratio</th><th>may be</th></tr>${counters.map(
+      ({ name, share, counter, base, patched, rule, allowed }) =>
+        html`<tr><td>${share} ${name}</td><td>${counter}</td><td class="number">${base}</td><td class="number ${!allowed ? 'bad' : base === patched ? 'soft' : rule === undefined ? 'look' : 'good'}">${patched}</td><td class="number">${base === 0 ? '' : (patched / base).toPrecision(2)}</td><td>${rule ?? 'anything'}</td></tr>`,
+    )}</table></div>`
+  );
+}
+
+function promises({ claims }: Check): Markup | false {
+  return claims.length > 0 && html`<h2>Promised by the series</h2><ul>${claims.map(({ text, state }) => html`<li class="${{ held: 'good', broken: 'bad', 'not-measured': 'look' }[state]}">${state}: ${text}</li>`)}</ul>`;
+}
+
+/** Of the patched kernel, and only what the base did not say. */
+function splats(results: Results): Markup | false {
+  const known = new Set(results.cases.filter(({ kernel }) => kernel === 0).flatMap((one) => one.splats.map(({ fingerprint }) => fingerprint)));
+  const fresh = new Map(results.cases.filter(({ kernel }) => kernel > 0).flatMap((one) => one.splats.filter((splat) => !known.has(splat.fingerprint) && splat.expected !== true).map((splat) => [splat.fingerprint, { ...splat, name: one.name }] as const)));
+  return fresh.size > 0 && html`<h2>New in the kernel log</h2>${[...fresh.values()].map(({ kind, title, lines, name }) => html`<p class="bad">${kind}: ${title} <span class="soft">(${name})</span></p><pre>${lines.join('\n')}</pre>`)}`;
+}
+
+function source({ coverage }: Check): Markup | false {
+  if (coverage === undefined || coverage.patches.length === 0) return false;
+  const line = ({ file, line: number, text, state, cases }: ChangedLine) => html`<span class="${state}" title="${cases.slice(0, 8).join(', ')}${cases.length > 8 ? ` and ${cases.length - 8} more` : ''}">${file.split('/').at(-1) ?? ''}:${String(number).padEnd(5)} ${text}</span>`;
+  return html`<h2>Changed lines, and who ran them</h2>${coverage.patches.map((patch) => html`<details${new Markup(patch.notExecuted > 0 ? ' open' : '')}><summary>${patch.title}: ${coverageWords(patch)}</summary><pre class="source">${patch.lines.map(line)}</pre></details>`)}`;
+}
+
+function caseTable(results: Results): Markup {
+  return html`<h2>Cases</h2><div class="wide"><table><tr><th>share</th><th>case</th><th>status</th><th></th></tr>${results.cases.map(
+    ({ share, name, status, reason }) => html`<tr><td>${share}</td><td>${name}</td><td class="${BAD.has(status) ? 'bad' : status === 'pass' ? 'good' : 'look'}">${status}</td><td>${reason}</td></tr>`,
+  )}</table></div>`;
+}
