@@ -5,6 +5,8 @@ import { counted, defineCase } from '../../harness/suite/define-case.ts';
 /** struct erofs_inode_chunk_index (fs/erofs/erofs_fs.h): u16 startblk_hi, u16 device_id, u32 startblk_lo. */
 const DEVICE_ID_AT = 2;
 const START_BLOCK_AT = 4;
+/** The image is one block; with so much behind it a read in the wrong device succeeds, readahead and all. */
+const IMAGE_BYTES = 1024 * 1024;
 /** Of the image's root, in the upper layer; and one of the lower. */
 const [CORRUPTED, LEFT] = ['replaced', 'base/second'];
 
@@ -24,7 +26,7 @@ export default defineCase({
         const index = await erofs.chunkIndexOf('merged-one', CORRUPTED);
         const file = await erofs.corrupt('merged-one.img', async (write) => {
           for (const [at, width, value] of fields) await write(index + at, width, value);
-        });
+        }, { sizeBytes: IMAGE_BYTES });
         prove('chunks-corrupted');
         await erofs.mount('merged-one', { file });
         const actor = await guest.actor();
