@@ -38,7 +38,7 @@ export async function check(context: Context, request: CheckRequest, listener: S
       ...((request.repeat ?? 1) > 1 ? { enough: (found: readonly CaseResult[]) => isDecided(wholeRounds(pairRows(found, 0, 1))) } : {}),
       kernels: [
         { role: 'base', image: base },
-        { role: 'patched', image: patched },
+        { role: 'patched', image: patched, tolerates: toleratedBy(request.series) },
       ],
     },
     listener,
@@ -49,13 +49,15 @@ export async function check(context: Context, request: CheckRequest, listener: S
   return withCoverage(judged, await coverageOf(context, request, listener));
 }
 
+export const toleratedBy = (series: readonly Series[]) => series.flatMap(({ manifest }) => manifest?.tolerates ?? []);
+
 /** Guests of a round may still be under way: what has not run on both sides is left out. */
 const wholeRounds = (rows: readonly Row[]) => rows.map(({ base, patched }) => ({ base: base.slice(0, patched.length), patched: patched.slice(0, base.length) }));
 
 /** A series that can not be profiled is judged all the same. */
 async function coverageOf(context: Context, request: CheckRequest, listener: SuiteListener): Promise<Coverage> {
   try {
-    const { coverage, cases } = await measureCoverage(context, request, request, listener);
+    const { coverage, cases } = await measureCoverage(context, request, request, toleratedBy(request.series), listener);
     await learn(context, request.tree.version, cases);
     return coverage;
   } catch (error) {

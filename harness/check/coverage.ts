@@ -32,6 +32,7 @@ export async function measureCoverage(
   context: Context,
   build: BuildRequest,
   suite: Pick<SuiteRequest, 'shares' | 'cases' | 'pairs' | 'jobs' | 'out' | 'command'>,
+  tolerates: NonNullable<SuiteRequest['kernels'][number]['tolerates']>,
   listener: SuiteListener,
 ): Promise<MeasuredCoverage> {
   const { tree, series } = build;
@@ -43,7 +44,7 @@ export async function measureCoverage(
   const image = await buildKernel(context, { ...build, flavor: gcov, profile });
   const out = join(suite.out, 'coverage');
   await mkdir(out);
-  const results = await runSuite(context, { ...suite, out, repeat: 1, kernels: [{ role: 'only', image }] }, listener);
+  const results = await runSuite(context, { ...suite, out, repeat: 1, kernels: [{ role: 'only', image, tolerates }] }, listener);
   if (context.signal.aborted) throw new InterruptedError();
   const cases: CaseCounts[] = [];
   for (const one of results.cases) cases.push({ name: one.name, share: one.share, counts: await countsOf(one, out, image.notesDirectory ?? '') });

@@ -9,6 +9,7 @@ import { addMutants } from './mutants.ts';
 import { addRun } from './run.ts';
 import { finish } from './session.ts';
 import { addSetup } from './setup.ts';
+import { addReproduce } from './reproduce.ts';
 import { addShell } from './shell.ts';
 import { addStart } from './start.ts';
 import { addTrace } from './trace.ts';
@@ -19,7 +20,7 @@ const program = new Command('fuselage')
   .showHelpAfterError('(see --help)')
   .addHelpText('after', '\nExit codes: 0 nothing regressed, 1 regressed or failed, 2 bad usage or input, 3 the infrastructure failed.');
 
-for (const add of [addStart, addSetup, addDoctor, addFetch, addBuild, addRun, addCheck, addMutants, addTrace, addShell, addList]) add(program);
+for (const add of [addStart, addSetup, addDoctor, addFetch, addBuild, addRun, addCheck, addMutants, addTrace, addShell, addReproduce, addList]) add(program);
 for (const command of program.commands) command.exitOverride().showHelpAfterError('(see --help)');
 
 try {

@@ -14,6 +14,7 @@ import { ensurePackages } from '../toolbox/packages.ts';
 import { Toolbox } from '../toolbox/toolbox.ts';
 import { probeAccelerator } from '../vm/accelerator.ts';
 import { chooseKernel, DEFAULT_KERNEL } from './kernel-choice.ts';
+import { attach } from './attach.ts';
 import { jsonOption, outputDirectory, shareNames } from './options.ts';
 import { inSession, type Session } from './session.ts';
 
@@ -59,7 +60,7 @@ async function openShell({ context, display }: Session, options: ShellOptions): 
       });
     });
     const output = options.json === true ? process.stderr : process.stdout;
-    const closed = process.stdin.isTTY ? terminal(guest, output) : script(guest, output);
+    const closed = attach(guest, output);
     const trouble = await Promise.race([closed, aborted, guest.machine.trouble]);
     process.stdin.pause();
     if (trouble !== undefined) display.line(`the guest is gone: ${trouble.reason}\n${trouble.tail.slice(-15).join('\n')}`);
@@ -77,39 +78,4 @@ async function mountShare(guest: Guest, name: string, { prepare = [], mount }: S
     if (exit.code !== 0) return `no ${name}: ${stderr.trim()}`;
   }
   return mount === undefined ? `${name}: images in ${REMOTE_DIRECTORY}, nothing mounted yet` : `${name} on ${MOUNT_POINT}`;
-}
-
-/** A shell on a terminal of the guest's, as large as ours. Resolves when it is left. */
-async function terminal(guest: Guest, output: NodeJS.WriteStream): Promise<undefined> {
-  const { stdin, stdout } = process;
-  const channel = await guest.shell.interactive({ rows: stdout.rows || 24, cols: stdout.columns || 80, term: process.env['TERM'] ?? 'vt100' });
-  const resize = () => {
-    channel.setWindow(stdout.rows, stdout.columns, 0, 0);
-  };
-  stdin.setRawMode(true);
-  stdout.on('resize', resize);
-  stdin.pipe(channel);
-  channel.pipe(output, { end: false });
-  try {
-    await new Promise<void>((resolve) => {
-      channel.once('close', () => {
-        resolve();
-      });
-    });
-  } finally {
-    stdin.unpipe(channel);
-    stdin.setRawMode(false);
-    stdout.off('resize', resize);
-  }
-  return undefined;
-}
-
-/** Commands from a pipe: no terminal, so that an end of input ends the shell and echoes nothing. */
-async function script(guest: Guest, output: NodeJS.WriteStream): Promise<undefined> {
-  const remote = await guest.shell.start(['/bin/sh', '-l']);
-  process.stdin.pipe(remote.stdin);
-  remote.stdout.pipe(output, { end: false });
-  remote.stderr.pipe(process.stderr, { end: false });
-  await remote.exited;
-  return undefined;
 }

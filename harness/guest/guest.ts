@@ -17,6 +17,8 @@ export interface GuestOptions {
   readonly directory: string;
   readonly memoryMiB?: number;
   readonly cpus?: number;
+  /** QEMU waits for gdb here, and nothing is ever late. */
+  readonly gdbSocket?: string;
   /** Called when QEMU runs and before the kernel says anything. */
   readonly onMachine?: (machine: Machine) => void;
 }
@@ -25,6 +27,8 @@ export interface GuestOptions {
 const TROUBLE_FOLLOWS_MILLISECONDS = 3_000;
 const BOOT_LIMIT_SECONDS = 30;
 const HUNG_TASK_SECONDS = 15;
+/** Somebody is stepping through it. */
+const GDB_PATIENCE = 1_000;
 
 /** How much longer than on `fast` with KVM anything may take in this guest. */
 export function patienceOf(options: Pick<GuestOptions, 'accelerator' | 'image'>): number {
@@ -45,15 +49,16 @@ export class Guest {
   /** @throws TroubleError when it panics or hangs on the way; InfrastructureError when QEMU fails. */
   static async boot(scope: Scope, options: GuestOptions): Promise<Guest> {
     const startedMilliseconds = performance.now();
-    const patience = patienceOf(options);
+    const unhurried = options.gdbSocket === undefined ? 1 : GDB_PATIENCE;
+    const patience = patienceOf(options) * unhurried;
     const key = makeKey();
     const machine = await Machine.start(scope, {
       ...options,
       bzImage: options.image.bzImage,
-      append: [`fuselage.key=${key.publicBlob}`, `sysctl.kernel.hung_task_timeout_secs=${HUNG_TASK_SECONDS * patience}`],
+      append: [...(options.gdbSocket === undefined ? [] : ['nokaslr']), `fuselage.key=${key.publicBlob}`, `sysctl.kernel.hung_task_timeout_secs=${HUNG_TASK_SECONDS * patience}`],
       memoryMiB: options.memoryMiB ?? 512,
       cpus: options.cpus ?? 2,
-      slowdown: slowdownOf(options.image.flavor),
+      slowdown: slowdownOf(options.image.flavor) * unhurried,
     });
     options.onMachine?.(machine);
     const limit = BOOT_LIMIT_SECONDS * patience;

@@ -18,6 +18,8 @@ export type ErrorCode =
   | 'build.failed'
   | 'build.no-toolchain'
   | 'kernel.no-such-image'
+  | 'run.unknown'
+  | 'run.unusable'
   | 'case.none-matched'
   | 'case.invalid'
   | 'case.does-not-compile'

@@ -17,7 +17,9 @@ const manifestSchema = z.strictObject({
   /** A mutant: the cases (name or name/subtest) that must catch it, and on which shares. */
   caughtBy: z.array(z.object({ case: z.string(), shares: z.array(z.string()).min(1) })).optional(),
   /** A forward series: which counts must fall, and to what share of the base's at most. */
-  changes: z.array(z.strictObject({ case: z.string(), share: z.string(), counter: z.string(), atMost: z.number().positive() })).optional(),
+  changes: z.array(z.strictObject({ case: z.string(), share: z.string(), counter: z.string(), atMost: z.number().nonnegative() })).optional(),
+  /** What it has the kernel do that counts as a violation of the protocol otherwise (device/window). */
+  tolerates: z.array(z.enum(['map-over-other'])).optional(),
 });
 
 export type SeriesManifest = z.infer<typeof manifestSchema>;

@@ -83,6 +83,8 @@ export const kernelSchema = z.object({
   title: z.string(),
   release: z.string().optional(),
   flavor: z.string(),
+  /** The value of --kernel that means it. */
+  choice: z.string().optional(),
 });
 
 export const guestSchema = z.object({

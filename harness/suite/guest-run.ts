@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Violation } from '../device/window/window.ts';
 import { collectCoverage, resetCoverage } from '../guest/coverage.ts';
 import { Guest } from '../guest/guest.ts';
 import type { Context } from '../host/context.ts';
@@ -22,6 +23,7 @@ import { runCase, type RawOutcome } from './run-case.ts';
 export interface GuestPlan {
   readonly kernelIndex: number;
   readonly image: KernelImage;
+  readonly tolerates: readonly Violation['kind'][];
   readonly initramfs: string;
   readonly share: Share;
   readonly cases: readonly Case[];
@@ -34,12 +36,20 @@ export interface GuestPlan {
   readonly directory: string;
 }
 
+export interface GuestDebugging {
+  /** QEMU waits for gdb at this socket before the first instruction. */
+  readonly gdbSocket?: string;
+  /** Called when a case has ended and its guest is still there. */
+  readonly afterCase?: (guest: Guest) => Promise<void>;
+}
+
 export interface GuestRunOptions {
   readonly context: Context;
   readonly toolbox: Toolbox;
   readonly qemu: Qemu;
   readonly accelerator: Accelerator;
   readonly out: string;
+  readonly debug?: GuestDebugging;
   readonly expectations: ExpectationBook;
   readonly onCase: (result: CaseResult) => void;
   readonly onGuest: (result: GuestResult) => void;
@@ -121,7 +131,8 @@ class Session {
     const guestResult = { name: this.directory, kernel: plan.kernelIndex, share: plan.share.name, directory: this.directory };
     let guest: Guest;
     try {
-      const common = { ...options, image: plan.image, initramfs: plan.initramfs, ...machineSettings(plan.settings) };
+      const gdb = options.debug?.gdbSocket;
+      const common = { ...options, image: plan.image, initramfs: plan.initramfs, ...machineSettings(plan.settings), ...(gdb === undefined ? {} : { gdbSocket: gdb }) };
       const second = served.peer;
       [guest, this.#peer] = await Promise.all([
         Guest.boot(scope, {
@@ -210,6 +221,7 @@ class Session {
     const lost = outcome.end !== undefined;
     if (lost) files.push(...(await this.#evidence(guest, outcome)));
     this.#settle(one, outcome, mountProof, files);
+    if (outcome.end?.kind !== 'trouble') await this.options.debug?.afterCase?.(guest);
     return lost ? 'guest lost' : 'go on';
   }
 
@@ -239,7 +251,7 @@ class Session {
       device.session.restore();
       const defects = device.defects.splice(0);
       if (defects.length > 0) throw new InfrastructureError('share.server-died', `the device failed: ${defects[0] ?? ''}`, { hint: 'this is a defect of fuselage: please report it', detail: defects.join('\n') });
-      const found = [...device.protocolErrors.splice(0), ...(device.window?.violations.splice(0) ?? []).map(({ kind, text }) => `${kind}: ${text}`)];
+      const found = [...device.protocolErrors.splice(0), ...(device.window?.violations.splice(0) ?? []).filter(({ kind }) => !this.plan.tolerates.includes(kind)).map(({ kind, text }) => `${kind}: ${text}`)];
       if (one.definition.ownViolations !== true) problems.push(...found.slice(0, 3).map((text) => `against the protocol: ${text}`));
     }
     return { ...outcome, problems, counters: { ...this.served.device?.trace.counter.counts, ...outcome.counters } };

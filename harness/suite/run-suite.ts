@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { availableParallelism } from 'node:os';
+import type { Violation } from '../device/window/window.ts';
 import type { Context } from '../host/context.ts';
 import { FuselageError, InterruptedError } from '../host/errors.ts';
 import { compilePrograms, TOOLS } from '../guest/compile.ts';
@@ -12,11 +13,16 @@ import { Toolbox } from '../toolbox/toolbox.ts';
 import { probeAccelerator } from '../vm/accelerator.ts';
 import { programsOf, type Case } from './discover.ts';
 import { ExpectationBook, readExpectations } from './expectations.ts';
-import { infrastructureLine, runGuestPlan, type GuestPlan } from './guest-run.ts';
+import { infrastructureLine, runGuestPlan, type GuestDebugging, type GuestPlan } from './guest-run.ts';
 import { casesFor } from './suitable.ts';
 
 export interface SuiteRequest {
-  readonly kernels: readonly { readonly role: KernelResult['role']; readonly image: KernelImage }[];
+  readonly kernels: readonly {
+    readonly role: KernelResult['role'];
+    readonly image: KernelImage;
+    /** Violations of the protocol that this kernel is known, and allowed, to commit. */
+    readonly tolerates?: readonly Violation['kind'][];
+  }[];
   readonly shares: readonly Share[];
   readonly cases: readonly Case[];
   /** "SHARE CASE" for those that run; all that suit each other where it is left out. */
@@ -27,6 +33,8 @@ export interface SuiteRequest {
   readonly repeat?: number;
   /** Asked before each round but the first, with what was found until then: whether no further round is needed. */
   readonly enough?: (found: readonly CaseResult[]) => boolean;
+  /** For whoever wants to look at a guest while it lives. */
+  readonly debug?: GuestDebugging;
   readonly out: string;
   /** The command line, for the results. */
   readonly command: string;
@@ -89,6 +97,7 @@ export async function runSuite(context: Context, request: SuiteRequest, listener
           qemu,
           accelerator: probe.accelerator,
           out: request.out,
+          ...(request.debug === undefined ? {} : { debug: request.debug }),
           expectations,
           onGuest: (guest) => guests.push(guest),
           onCase: (result) => {
@@ -121,7 +130,7 @@ export async function runSuite(context: Context, request: SuiteRequest, listener
     qemu: { version: qemu.version, origin: qemu.origin },
     kernels: request.kernels.map(({ role, image }, index) => {
       const release = releases.get(index) ?? image.release;
-      return { role, id: image.id, title: image.title, flavor: image.flavor, ...(release === undefined ? {} : { release }) };
+      return { role, id: image.id, title: image.title, flavor: image.flavor, choice: image.reproduce, ...(release === undefined ? {} : { release }) };
     }),
     shares: request.shares.map(({ name }) => name),
     guests,
@@ -138,10 +147,11 @@ function makePlans(request: SuiteRequest, initramfs: ReadonlyMap<string, string>
   for (let repetition = 1; repetition <= (request.repeat ?? 1); repetition++)
     for (const share of request.shares)
       for (const { cases, settings, variant } of variantsOf(casesFor(share, request.cases, request.shares).filter(({ name }) => request.pairs?.has(`${share.name} ${name}`) !== false), share))
-        for (const [kernelIndex, { role, image }] of inTurn([...request.kernels.entries()], repetition))
+        for (const [kernelIndex, { role, image, tolerates = [] }] of inTurn([...request.kernels.entries()], repetition))
           plans.push({
             kernelIndex,
             image,
+            tolerates,
             initramfs: initramfs.get(image.id) ?? '',
             share,
             cases,

@@ -16,6 +16,8 @@ export interface MachineOptions {
   readonly cpus: number;
   /** Where console.log, qemu.log and a hang's bundle are written. */
   readonly directory: string;
+  /** Where gdb can connect; the guest stands still until gdb lets it go. */
+  readonly gdbSocket?: string;
   /** Multiplies every limit: a debug kernel's slowdown. */
   readonly slowdown: number;
 }

@@ -31,5 +31,6 @@ export function qemuArguments(options: MachineOptions & { readonly qmpPath: stri
     '-device', 'virtio-net-pci,netdev=net0,romfile=',
     '-device', 'virtio-rng-pci',
     ...options.devices,
+    ...(options.gdbSocket === undefined ? [] : ['-gdb', `unix:${options.gdbSocket},server=on,wait=off`, '-S']),
   ];
 }
