@@ -9,7 +9,7 @@ import { InputError } from '../host/errors.ts';
 import { flavorNamed, FLAVORS } from '../kernel/flavor.ts';
 import type { BuildRequest } from '../kernel/build.ts';
 import { readRange, readSeries } from '../kernel/series.ts';
-import { openTree } from '../kernel/tree.ts';
+import { openTree, type Tree } from '../kernel/tree.ts';
 import { REPORT_FORMATS, REPORTS, type ReportFormat } from '../report/report.ts';
 import { caseLine } from '../report/terminal.ts';
 import type { Results } from '../results/schema.ts';
@@ -34,6 +34,7 @@ export interface BuildOptions {
   readonly tree: string;
   readonly series?: readonly string[];
   readonly range?: string;
+  readonly base?: string;
   readonly flavor: string;
   readonly config?: readonly string[];
   readonly json?: boolean;
@@ -42,8 +43,9 @@ export interface BuildOptions {
 export function addBuildOptions(command: Command): Command {
   return command
     .requiredOption('--tree <dir|version>', 'kernel source: a directory (never written to) or 6.1, 6.12, 7.2, 7.3')
-    .option('--series <series>', 'quilt directory, mbox, .patch file or bundled name; may be repeated', collect)
+    .option('--series <series>', 'quilt directory, mbox, maildir, .patch file or bundled name; may be repeated', collect)
     .option('--range <a..b>', 'commits of a git tree, as a series')
+    .option('--base <commit>', 'of a git tree: what series are put on (default: what their base-commit trailer says, else HEAD)')
     .addOption(new Option('--flavor <flavor>', 'kernel configuration').choices(Object.keys(FLAVORS)).default('fast'))
     .option('--config <fragment>', 'Kconfig fragment on top; may be repeated', collect);
 }
@@ -51,10 +53,26 @@ export function addBuildOptions(command: Command): Command {
 export async function readBuildRequest(context: Context, options: BuildOptions): Promise<BuildRequest> {
   // Of A..B the tree is A: the range itself is what is put on top.
   const commit = options.range === undefined ? undefined : options.range.split('..')[0];
-  const tree = await openTree(context, options.tree, commit === undefined || commit === '' ? {} : { commit });
+  const asked = options.base ?? (commit === '' ? undefined : commit);
+  let tree = await openTree(context, options.tree, asked === undefined ? {} : { commit: asked });
   const series = await Promise.all((options.series ?? []).map((name) => readSeries(name, tree)));
+  const madeOn = series.find(({ baseCommit }) => baseCommit !== undefined)?.baseCommit;
+  if (asked === undefined && madeOn !== undefined && tree.git !== undefined) tree = await onBase(context, tree, options.tree, madeOn);
   if (options.range !== undefined) series.push(await readRange(options.range, tree));
   return { tree, series, flavor: flavorNamed(options.flavor), fragmentFiles: (options.config ?? []).map((file) => resolve(file)) };
+}
+
+/** The commit that a series says it was made on, where the tree has it. */
+async function onBase(context: Context, tree: Tree, name: string, commit: string): Promise<Tree> {
+  try {
+    const base = await openTree(context, name, { commit });
+    context.emit({ type: 'note', text: `on ${base.title}, the series' base commit (--base HEAD takes the tree as it is)` });
+    return base;
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    context.emit({ type: 'warning', text: `${name} has no commit ${commit.slice(0, 12)}, which the series was made on; it is put on ${tree.title}` });
+    return tree;
+  }
 }
 
 export interface SuiteOptions {

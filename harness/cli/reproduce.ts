@@ -71,7 +71,7 @@ async function reproduce(session: Session, run: string, name: string, options: O
         command: commandLine(),
         debug: {
           ...(gdbSocket === undefined ? {} : { gdbSocket }),
-          ...(options.shell === true ? { afterCase: async (guest) => void (await attach(guest, output)) } : {}),
+          ...(options.shell === true ? { afterCase: (guest) => attach(guest, output) } : {}),
         },
       },
       liveListener(session),

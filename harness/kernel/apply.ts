@@ -5,8 +5,8 @@ import { attempt } from '../host/command.ts';
 import { InputError } from '../host/errors.ts';
 import { Scope } from '../host/scope.ts';
 import { temporaryDirectory } from '../host/temporary.ts';
-import type { Patch, Series } from './series.ts';
-import { makePatch } from './series.ts';
+import { makePatch, type Patch } from './patch.ts';
+import type { Series } from './series.ts';
 import type { Tree } from './tree.ts';
 
 export interface ChangedFile {

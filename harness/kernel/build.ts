@@ -61,6 +61,8 @@ export async function buildKernel(context: Context, request: BuildRequest): Prom
     const workshopKey = contentId({ format: FORMAT, family: tree.family, fragments, toolchain });
     await Workshop.use(context, workshopKey, async (workshop) => {
       await withStep(context.emit, `building ${title}`, async (step) => {
+        const [wide] = [...applied.files.keys()].filter((file) => /^(?:include|arch\/\w+\/include|scripts)\/|(?:^|\/)Kconfig/.test(file));
+        if (wide !== undefined) context.emit({ type: 'note', text: `${wide} is changed, which much depends on: this is no small rebuild` });
         step.advance({ note: 'preparing the source' });
         await workshop.sync(tree, await withProfiles(tree, applied.files, profile));
         await compile(workshop, {

@@ -9,7 +9,8 @@ import type { Context } from '../host/context.ts';
 import { InputError } from '../host/errors.ts';
 import { applySeries, failedHunks } from './apply.ts';
 import { dependenciesOf, fragmentFor, lostSymbols, parseFragment, symbolsIfDefined } from './configuration.ts';
-import { makePatch, readRange, readSeries, withoutSignature } from './series.ts';
+import { makePatch, withoutSignature } from './patch.ts';
+import { readRange, readSeries } from './series.ts';
 import { openTree } from './tree.ts';
 import { compareVersions, majorMinor } from './versions.ts';
 
@@ -105,6 +106,28 @@ describe('series', () => {
     expect(series.title).toBe('cover');
     expect(series.patches[0]?.mail).toMatch(/^Subject: \[PATCH v2 1\/2\] first$/m);
     expect((await applySeries(tree, [series])).files.get('fs/fuse/dir.c')?.content?.toString()).toContain('f=ive\n');
+  });
+
+  it('a maildir, its base commit, and a reply that proposes a diff of its own', async () => {
+    const mail = (subject: string, body: string) => `From: A <a@example>\nDate: Mon, 1 Jan 2024 00:00:00 +0000\nSubject: ${subject}\n\n${body}\n`;
+    const diff = (line: number, to: string) => `message\n\n---\n${patchOf(line, to).split('\n').slice(2).join('\n')}`;
+    const commit = '0123456789abcdef0123456789abcdef01234567';
+    put('b4.maildir/cur/.keep', '');
+    put('b4.maildir/new/1', mail('[PATCH 0/2] cover', `words\n\nbase-commit: ${commit}\n-- \n2.53.0`));
+    put('b4.maildir/new/3', mail('[PATCH 2/2] second', diff(20, 'twenty')));
+    put('b4.maildir/new/2', mail('[PATCH 1/2] first', diff(5, 'five')));
+    put('b4.maildir/new/4', mail('Re: [PATCH 1/2] first', diff(5, 'six')));
+    const series = await readSeries(join(root, 'b4.maildir'), await openTree(context, join(root, 'linux')));
+    expect([series.title, series.baseCommit, ...series.patches.map(({ title }) => title)]).toEqual(['cover', commit, 'first', 'second']);
+  });
+
+  it('loose patches of a directory, by name; one with CR LF', async () => {
+    put('loose/0002-b.patch', patchOf(20, 'twenty'));
+    put('loose/0001-a.patch', patchOf(5, 'five').replaceAll('\n', '\r\n'));
+    const tree = await openTree(context, join(root, 'linux'));
+    const series = await readSeries(join(root, 'loose'), tree);
+    expect(series.patches.map(({ name }) => name)).toEqual(['0001-a.patch', '0002-b.patch']);
+    expect((await applySeries(tree, [series])).files.get('fs/fuse/dir.c')?.content?.toString()).toMatch(/\nfive\n(?:.*\n)*twenty\n/);
   });
 
   it('a range of a git tree', async () => {

@@ -1,33 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { parsePatch } from 'diff';
-import { attempt, run } from '../host/command.ts';
+import { attempt } from '../host/command.ts';
 import { InputError } from '../host/errors.ts';
 import { sha256 } from '../host/hash.ts';
 import { repositoryRoot } from '../host/paths.ts';
-import { Scope } from '../host/scope.ts';
-import { temporaryDirectory } from '../host/temporary.ts';
+import { isMaildir, readPatchFile, splitMails, type Mailbox } from './mailbox.ts';
+import type { Patch } from './patch.ts';
 import { readManifest, type SeriesManifest } from './series-manifest.ts';
 import type { Tree } from './tree.ts';
 import { compareVersions, majorMinor } from './versions.ts';
-
-export interface Patch {
-  /** File name, or the subject where it came by mail. */
-  readonly name: string;
-  readonly title: string;
-  /** A unified diff, its bytes as latin1; what precedes it is ignored by patch(1). */
-  readonly text: string;
-  /** As it came, with its message; absent for a bare diff. */
-  readonly mail?: string;
-  /** Paths below the tree that it reads or writes. */
-  readonly files: readonly string[];
-}
 
 export interface Series {
   readonly id: string;
   readonly title: string;
   readonly patches: readonly Patch[];
+  /** The commit that it was made on, where its mails say so. */
+  readonly baseCommit?: string;
   /** What a bundled series says of itself. */
   readonly manifest?: SeriesManifest;
   /** The options that mean this series. */
@@ -43,22 +32,24 @@ export async function readSeries(name: string, tree: Tree): Promise<Series> {
       hint: 'give a directory with a series file, an mbox, a .patch file, or a name of `fuselage list`',
     });
   const reproduce = ['--series', name];
-  if (!status.isDirectory()) {
-    const { patches, cover } = await readPatchFile(path);
-    return assemble(cover ?? basename(path), patches, reproduce);
-  }
+  const ofMailbox = ({ patches, cover, baseCommit }: Mailbox): Series => ({ ...assemble(cover ?? basename(path), patches, reproduce), ...(baseCommit === undefined ? {} : { baseCommit }) });
+  if (!status.isDirectory()) return ofMailbox(await readPatchFile(path));
+  if (isMaildir(path)) return ofMailbox(await splitMails(path, basename(path)));
   const manifest = await readManifest(path);
   const directory = manifest === undefined ? path : await forVersion(path, name, tree);
-  const listed = await readFile(join(directory, 'series'), 'utf8').catch((cause: unknown) => {
-    throw new InputError('series.unreadable', `${directory} holds no quilt series file`, {
-      hint: 'write the names of the patches, in order, into a file named series',
-      cause,
-    });
-  });
-  const names = listed.split('\n').map((line) => line.replace(/\s*#.*$/, '').trim()).filter((line) => line !== '');
-  const patches = await Promise.all(names.map((entry) => readPatchFile(join(directory, entry.split(/\s/)[0] ?? entry))));
+  const names = await listPatches(directory);
+  const patches = await Promise.all(names.map((entry) => readPatchFile(join(directory, entry))));
   const series = assemble(manifest?.title ?? basename(path), patches.flatMap((file) => file.patches), reproduce);
   return manifest === undefined ? series : { ...series, manifest };
+}
+
+/** The names in a quilt series file; without one the .patch files of the directory, as git format-patch numbers them. */
+async function listPatches(directory: string): Promise<string[]> {
+  const listed = await readFile(join(directory, 'series'), 'utf8').catch(() => undefined);
+  if (listed !== undefined) return listed.split('\n').map((line) => line.replace(/\s*#.*$/, '').trim().split(/\s/)[0] ?? '').filter((line) => line !== '');
+  const found = (await readdir(directory)).filter((name) => name.endsWith('.patch')).sort();
+  if (found.length > 0) return found;
+  throw new InputError('series.unreadable', `${directory} holds no quilt series file and no .patch file`, { hint: 'write the names of the patches, in order, into a file named series' });
 }
 
 /** The commits A..B of a git tree. */
@@ -93,99 +84,6 @@ async function forVersion(path: string, name: string, tree: Tree): Promise<strin
       hint: `use --tree ${versions.at(-1) ?? ''}`,
     });
   return join(path, wanted);
-}
-
-/** Patches in their order, and what the cover letter says they are, where there is one. */
-interface Mailbox {
-  readonly patches: readonly Patch[];
-  readonly cover?: string;
-}
-
-async function readPatchFile(path: string): Promise<Mailbox> {
-  const content = await readFile(path).catch((cause: unknown) => {
-    throw new InputError('series.unreadable', `can not read the patch ${path}`, { hint: 'check the path', cause });
-  });
-  if (content.subarray(0, 5).toString('latin1') === 'From ')
-    return await splitMails(content, basename(path));
-  const title = /^Subject: (?:\[[^\]]*\] *)?(.+)$/m.exec(content.toString('utf8'))?.[1] ?? basename(path);
-  return { patches: [{ ...makePatch(basename(path), title, content.toString('latin1')), mail: content.toString('latin1') }] };
-}
-
-/** Lets git take mails apart: it knows transfer encodings, scissors and CR LF. */
-async function splitMails(mailbox: Buffer, name: string): Promise<Mailbox> {
-  return await Scope.run(async (scope) => {
-    const directory = await temporaryDirectory(scope, 'mail');
-    await run(['git', 'mailsplit', `-o${directory}`], { input: mailbox });
-    const found: { order: number; patch: Patch }[] = [];
-    let cover: string | undefined;
-    for (const [index, mail] of (await readdir(directory)).sort().entries()) {
-      const [message, body] = [join(directory, `${mail}.msg`), join(directory, `${mail}.diff`)];
-      const info = await attempt(['git', 'mailinfo', message, body], { input: await readFile(join(directory, mail)), cwd: directory });
-      const text = await readFile(body, 'latin1').catch(() => '');
-      const raw = await readFile(join(directory, mail), 'latin1');
-      const subject = /^Subject: ((?:.+)(?:\n[ \t].+)*)$/m.exec(raw)?.[1] ?? '';
-      const number = Number(/\b(\d+)\/\d+\]/.exec(subject)?.[1] ?? index + 1);
-      const title = /^Subject: (.+)$/m.exec(info.stdout)?.[1] ?? name;
-      if (info.exitCode !== 0 || !/^(?:diff |--- )/m.test(text)) {
-        // A cover letter is number nought; a reply to it says Re.
-        if (number === 0 && !/^re:/i.test(subject)) cover ??= title;
-        continue;
-      }
-      found.push({ order: number, patch: { ...makePatch(title, title, text), mail: raw } });
-    }
-    return { patches: found.sort((a, b) => a.order - b.order).map(({ patch }) => patch), ...(cover === undefined ? {} : { cover }) };
-  });
-}
-
-/**
- * A mail's signature ("-- ", then git's version or a list's footer) looks like removed lines once a hunk is over:
- * what stands between the end of one hunk and the next header is dropped from there on.
- */
-export function withoutSignature(text: string): string {
-  const kept: string[] = [];
-  let [old, fresh] = [0, 0];
-  let signature = false;
-  for (const line of text.split('\n')) {
-    const hunk = /^@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@/.exec(line);
-    if (old <= 0 && fresh <= 0) {
-      if (hunk !== null || /^(?:diff |--- \S|Index: )/.test(line)) signature = false;
-      else if (line === '-- ') signature = true;
-    }
-    if (signature) continue;
-    kept.push(line);
-    if (hunk !== null) [old, fresh] = [Number(hunk[1] ?? 1), Number(hunk[2] ?? 1)];
-    else if (old > 0 || fresh > 0) {
-      if (!line.startsWith('+') && !line.startsWith('\\')) old--;
-      if (!line.startsWith('-') && !line.startsWith('\\')) fresh--;
-    }
-  }
-  const joined = kept.join('\n');
-  return joined.endsWith('\n') ? joined : `${joined}\n`;
-}
-
-/** @throws InputError where the text holds no diff, or names a file outside the tree. */
-export function makePatch(name: string, title: string, whole: string): Patch {
-  const text = withoutSignature(whole);
-  const files = new Set<string>();
-  let parsed: ReturnType<typeof parsePatch>;
-  try {
-    parsed = parsePatch(text);
-  } catch (cause) {
-    throw new InputError('series.unreadable', `${name} is no unified diff (${cause instanceof Error ? cause.message : ''})`, {
-      hint: 'make it with git format-patch or diff -u',
-      cause,
-    });
-  }
-  for (const { oldFileName, newFileName } of parsed)
-    for (const file of [oldFileName, newFileName]) {
-      if (file === undefined || file === '/dev/null') continue;
-      const path = file.replace(/\t.*$/, '').split('/').slice(1).join('/');
-      if (path === '' || path.split('/').includes('..'))
-        throw new InputError('series.unreadable', `${name} changes ${file}, which is outside the tree`, { hint: 'patches apply with -p1' });
-      files.add(path);
-    }
-  if (files.size === 0) throw new InputError('series.empty', `${name} changes nothing`, { hint: 'give a patch that holds a diff' });
-  return { name, title, text, files: [...files] };
 }
 
 /** The first so many patches of several series put one on another, as one series. */

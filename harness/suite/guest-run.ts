@@ -40,7 +40,7 @@ export interface GuestDebugging {
   /** QEMU waits for gdb at this socket before the first instruction. */
   readonly gdbSocket?: string;
   /** Called when a case has ended and its guest is still there. */
-  readonly afterCase?: (guest: Guest) => Promise<void>;
+  readonly afterCase?: (guest: Guest) => Promise<undefined>;
 }
 
 export interface GuestRunOptions {

@@ -44,7 +44,7 @@ ${check === undefined ? caseTable(results) : html`${patches(check)}${rows(check)
 }
 
 function patches(check: Check): Markup {
-  const row = (patch: PatchReport, index: number) => html`<tr><td class="number">${index + 1}</td><td>${patch.title}<div>${patchRemarks(patch).map(({ text, mark }) => html`<span class="${mark ?? 'soft'}">${text}</span> `)}</div>${patchNotes(patch).map((note) => html`<div><code>${note}</code></div>`)}</td>
+  const row = (patch: PatchReport, index: number) => html`<tr><td class="number">${index + 1}</td><td>${patch.title}<div>${patchRemarks(patch).map(({ text, mark }, at) => html`${at > 0 && ', '}<span class="${mark ?? 'soft'}">${text}</span>`)}</div>${patchNotes(patch).map((note) => html`<div><code>${note}</code></div>`)}</td>
 <td>${check.coverage?.patches[index] === undefined ? '' : coverageWords(check.coverage.patches[index])}</td></tr>`;
   return html`<h2>Patches</h2><div class="wide"><table id="patches"><tr><th class="number">#</th><th>patch</th><th>coverage</th></tr>${check.patches.map(row)}</table></div>${check.coverage?.unmeasured !== undefined && html`<p class="look">Coverage is not known: ${check.coverage.unmeasured}</p>`}`;
 }
