@@ -19,11 +19,11 @@ export async function renderReadme(text: string): Promise<string> {
     return `| ${area} | ${file_} | ${subtests} | ${definition.title} |`;
   });
   const mutants = (await bundledSeries())
-    .filter(({ manifest }) => manifest.kind === 'mutant')
-    .map(({ name, manifest }) => `| ${name.replace('patches/mutants/', '')} | ${(manifest.caughtBy ?? []).map((one) => one.case).join(', ')} |`);
+    .filter(({ manifest }) => manifest.kind !== 'forward')
+    .map(({ name, manifest }) => `| ${name.replace('patches/mutants/', '')}${manifest.kind === 'ablation' ? ' (ablation)' : ''} | ${manifest.kernels.join(', ')} | ${(manifest.caughtBy ?? []).map((one) => one.case).join(', ')} |`);
   const tables: Readonly<Record<string, readonly string[]>> = {
     cases: ['| area | case | subtests | about |', '|---|---|---|---|', ...cases],
-    mutants: ['| mutant of 6.12 | caught by |', '|---|---|', ...mutants],
+    mutants: ['| mutant | of | caught by |', '|---|---|---|', ...mutants],
     shares: ['| share | how it is served |', '|---|---|', ...SHARES.map(({ name, summary }) => `| ${name} | ${summary} |`)],
   };
   return Object.entries(tables).reduce(

@@ -90,6 +90,21 @@ it('judge: a base that does not boot gives no verdict', () => {
   expect(judge({ ...results, cases: [one(0, 'pass', { name: 'guest/boot' }), boot(1)] }, [series], { fuzz: [] }, 'c').check?.verdict).toBe('regressed');
 });
 
+describe('judge: what a series promises of the wire', () => {
+  const promising = { ...series, manifest: { title: 'x', kind: 'forward' as const, summary: 'fewer', kernels: ['6.12'], changes: [{ case: 'posix/rename', share: 'virtiofs', counter: 'RENAME', atMost: 0.5 }] } };
+  const counting = (kernel: number, count: number) => one(kernel, 'pass', { counters: { RENAME: count }, wire: { RENAME: 'fewer' } });
+  const verdictOf = (base: number, patched: number) => judge({ ...results, cases: [counting(0, base), counting(1, patched)] }, [promising], { fuzz: [] }, 'c').check;
+
+  it('a promise that is kept is clean, one that is not is regressed though nothing else differs', () => {
+    expect(verdictOf(80, 8)).toMatchObject({ verdict: 'clean', claims: [{ state: 'held' }] });
+    expect(verdictOf(80, 79)).toMatchObject({ verdict: 'regressed', rows: [], claims: [{ state: 'broken' }] });
+  });
+
+  it('one that nothing measured is said, and decides nothing', () => {
+    expect(judge({ ...results, cases: results.cases.slice(0, 1) }, [promising], { fuzz: [] }, 'c').check).toMatchObject({ claims: [{ state: 'not-measured' }] });
+  });
+});
+
 describe('reports', () => {
   it('KTAP can be parsed by our own parser and tells the same', () => {
     const report = parseKtap(REPORTS.ktap(checked));

@@ -85,8 +85,11 @@ export function judge(
   const counters = compareCounters(suite.cases, 0, 1);
   const rows = [...withoutEchoes(pairRows(suite.cases, 0, 1)).map((row) => ({ ...row, reproduce: again(row) })), ...rowsOf(counters, again)];
   const changed = rows.filter((row) => row.class !== 'same');
+  const claims = series.map((one) => ({ kind: one.manifest?.kind, claims: claimsOf(one, changed, counters, suite.cases) }));
+  // A series that promises a change and does not bring it is not what it says it is.
+  const brokenPromise = claims.some((one) => one.kind === 'forward' && one.claims.some(({ state }) => state === 'broken'));
   // A patch that does not compile without the next breaks every bisection that lands on it.
-  const regressed = changed.some((row) => row.class === 'regressed') || patches.some(({ builds }) => !builds);
+  const regressed = changed.some((row) => row.class === 'regressed') || patches.some(({ builds }) => !builds) || brokenPromise;
   // A base that does not even boot or mount is nothing to compare with.
   const grounded = suite.cases.length > 0 && !suite.cases.some((one) => one.kernel === 0 && one.name.startsWith('guest/boot') && BAD.has(one.status));
   const complete = suite.infrastructure.length === 0 && grounded;
@@ -99,7 +102,7 @@ export function judge(
       fuzz: [...patched.fuzz],
       patches: [...patches],
       ...(why === undefined ? {} : { why }),
-      claims: series.flatMap((one) => claimsOf(one, changed, counters, suite.cases)),
+      claims: claims.flatMap((one) => one.claims),
       counters,
       timelines: [...timelines],
       rows: changed,

@@ -41,7 +41,7 @@ export interface MutantsRequest {
 export async function runMutants(context: Context, request: MutantsRequest, listener: SuiteListener & { onMutant(result: MutantResult): void }): Promise<MutantResult[]> {
   const version = request.tree.version.split('.').slice(0, 2).join('.');
   const mutants = (await bundledSeries()).filter(
-    ({ name, manifest }) => manifest.kind === 'mutant' && manifest.kernels.includes(version) && (request.matches(name) || request.matches(basename(name))),
+    ({ name, manifest }) => manifest.kind !== 'forward' && manifest.kernels.includes(version) && (request.matches(name) || request.matches(basename(name))),
   );
   const results: MutantResult[] = [];
   for (const { name, manifest } of mutants) {
