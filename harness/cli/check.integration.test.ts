@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createTwoFilesPatch } from 'diff';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { fuselage } from './testing.ts';
+import { fuselage, Invocation } from './testing.ts';
+import { cacheRoot } from '../host/paths.ts';
 import { resultsSchema, type Results } from '../results/schema.ts';
 
 let root: string;
@@ -29,12 +31,31 @@ function insert(name: string, file: string, anchor: string, text: string): strin
 
 const intoFuseInit = (name: string, line: string): string => insert(name, 'fs/fuse/inode.c', '\tpr_info("init (API version', `\t${line}\n`);
 
-const check = async (args: readonly string[]): Promise<{ code: number | null; stderr: string; results: Results }> => {
-  const { code, stdout, stderr } = await fuselage(['check', '--tree', '6.12', '--json', ...args]);
+/** Coverage is measured where a test is about it: it costs a build and a run. */
+const check = async (args: readonly string[], coverage: '--no-coverage' | '' = '--no-coverage'): Promise<{ code: number | null; stderr: string; results: Results }> => {
+  const { code, stdout, stderr } = await fuselage(['check', '--tree', '6.12', '--json', ...(coverage === '' ? [] : [coverage]), ...args]);
   // Without results, what it says on stderr is the only trace of why.
   if (stdout === '') throw new Error(`check ended with ${code} and no results:\n${stderr}`);
   return { code, stderr, results: resultsSchema.parse(JSON.parse(stdout)) };
 };
+
+/** What gcov prints for people, of a guest's counts of fs/fuse/dax.c and the notes of the build that it ran. */
+function gcovOf(archive: string): string {
+  const directory = mkdtempSync(join(root, 'gcov'));
+  execFileSync('tar', ['-xf', archive, '-C', directory]);
+  const [counts] = readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('/fs/fuse/dax.gcda'));
+  const notes = readdirSync(join(cacheRoot(), 'builds'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('gcno/fs/fuse/dax.gcno'));
+  // Only the notes of the very build fit the counts: gcov says so of all others and prints nothing.
+  const outputs = notes.map((name) => {
+    execFileSync('cp', [join(cacheRoot(), 'builds', name), join(directory, 'dax.gcno')]);
+    execFileSync('cp', [join(directory, counts ?? ''), join(directory, 'dax.gcda')]);
+    const { stdout, stderr } = spawnSync('gcov', ['--stdout', 'dax.gcda'], { cwd: directory, encoding: 'utf8' });
+    return /stamp mismatch/.test(stderr) ? '' : stdout;
+  });
+  const whole = outputs.find((text) => text !== '') ?? '';
+  // It prints headers too, each after its name.
+  return whole.split(/^ +-: +0:Source:/m).find((part) => /^\S*fs\/fuse\/dax\.c$/m.test(part.split('\n')[0] ?? '')) ?? '';
+}
 
 describe('check', () => {
   it('a good series is clean and exits 0', async () => {
@@ -97,6 +118,66 @@ describe('check', () => {
     expect(results.check?.patches[1]?.warnings).toContainEqual(expect.stringMatching(/^fs\/fuse\/fuse_i\.h: .*fuse_nobody_calls_this.* defined but not used/));
     expect(results.check?.rows).toEqual([]);
     expect([code, results.check?.verdict]).toEqual([1, 'regressed']);
+  });
+
+  it('coverage: what it says of each changed line is what gcov prints, and who ran it is named', async () => {
+    const out = join(root, 'covered');
+    const { code, results } = await check(['--series', 'patches/worker-batching', '--share', 'device-dax', '--out', out, 'dax-reclaim/stream', 'dax-reclaim/one-range'], '');
+    expect([code, results.check?.verdict]).toEqual([0, 'clean']);
+    const [patch] = results.check?.coverage?.patches ?? [];
+    expect(patch?.executed).toBeGreaterThan(30);
+    const ran = new Set(patch?.lines.flatMap(({ state, line }) => (state === 'executed' ? [line] : [])));
+    const missed = new Set(patch?.lines.flatMap(({ state, line }) => (state === 'not-executed' ? [line] : [])));
+    const by = new Set(patch?.lines.flatMap(({ cases }) => cases));
+    expect([...by].sort()).toEqual(['device-dax dax-reclaim/one-range', 'device-dax dax-reclaim/stream']);
+    // The human-readable output of gcov itself, of the same counts: "count:line:text", "#####" for nought.
+    const archives = readdirSync(join(out, 'coverage'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.gcda.tar'));
+    expect(archives).toHaveLength(2);
+    const executed = new Set<number>();
+    const code_ = new Set<number>();
+    for (const archive of archives)
+      for (const [, count = '', line = ''] of gcovOf(join(out, 'coverage', archive)).matchAll(/^ *(\d+\*?|#####|=====): *(\d+):/gm)) {
+        code_.add(Number(line));
+        if (/^\d/.test(count)) executed.add(Number(line));
+      }
+    const changed = new Set(patch?.lines.map(({ line }) => line));
+    expect([...executed].filter((line) => changed.has(line)).sort()).toEqual([...ran].sort());
+    expect([...code_].filter((line) => changed.has(line) && !executed.has(line)).sort()).toEqual([...missed].sort());
+  });
+
+  it('a change that no case runs is not called clean, and exits 0', async () => {
+    const patch = insert('ioctl.patch', 'fs/fuse/ioctl.c', '\targs.opcode = FUSE_IOCTL;\n\targs.nodeid = ff->nodeid;\n\targs.in_numargs = 2;\n\targs.in_args[0].size = sizeof(inarg);\n\targs.in_args[0].value = &inarg;\n\targs.in_args[1].size = inarg.in_size;\n\targs.in_args[1].value = ptr;', '\tpr_debug("never\\n");\n');
+    const { code, results } = await check(['--series', patch, '--share', 'tmpfs', 'posix/link'], '');
+    expect([code, results.check?.verdict]).toEqual([0, 'not-exercised']);
+  });
+
+  it('a series of documentation alone: a case or two, and it says that there was no code', async () => {
+    const patch = insert('words.patch', 'Documentation/filesystems/fuse.rst', 'Definitions\n', 'More words.\n\n');
+    const { code, results } = await check(['--series', patch], '');
+    expect([code, results.check?.verdict, results.check?.why]).toEqual([0, 'clean', 'chosen by Documentation/filesystems/fuse.rst']);
+    expect(results.check?.coverage?.patches[0]).toMatchObject({ executed: 0, notExecuted: 0 });
+  });
+
+  it('rounds: a regression that is there every time is decided before they are all run', async () => {
+    const { code, results } = await check(['--series', 'patches/mutants/rename-exchange-ignored', '--share', 'tmpfs', '--share', 'virtiofs', '--repeat', '12', 'posix/rename']);
+    const row = results.check?.rows.find(({ share, subtest }) => share === 'virtiofs' && subtest === 'RENAME_EXCHANGE swaps two files');
+    expect(row).toMatchObject({ class: 'regressed', rates: { base: { failed: 0 }, decision: 'worse' } });
+    expect(row?.rates?.patched.failed).toBe(row?.rates?.patched.runs);
+    expect(row?.rates?.patched.runs).toBeGreaterThanOrEqual(7);
+    expect(row?.rates?.patched.runs).toBeLessThan(12);
+    expect(code).toBe(1);
+  });
+
+  it('reproduce: the case that failed, in the same guest, with a shell at its end', async () => {
+    const out = join(root, 'again');
+    await check(['--series', 'patches/mutants/rename-exchange-ignored', '--share', 'virtiofs', '--out', out, 'posix/rename']);
+    const { code, stdout, stderr } = await new Invocation(['reproduce', out, 'posix/rename', '--shell'], {}, 'echo shell on $(uname -r)\nexit\n').ended;
+    expect(stderr).toMatch(/posix\/rename on virtiofs under .*RENAME_EXCHANGE ignored \(fast\): was fail/);
+    expect(stdout).toMatch(/^shell on 6\.12\.\d+$/m);
+    expect(stdout).toContain('fail virtiofs posix/rename');
+    expect(code).toBe(1);
+    expect((await fuselage(['reproduce', out, 'posix/rename', '--share', 'ext4'])).stderr).toContain('posix/rename did not run there on ext4; it holds posix/rename');
+    expect((await fuselage(['reproduce', join(root, 'nothing'), 'posix/rename'])).stderr).toMatch(/^fuselage: no results in /m);
   });
 
   it('a series that does not compile: exit 1, with file, line and what the compiler says', async () => {

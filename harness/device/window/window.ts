@@ -11,8 +11,8 @@ const MOST_LIVE = 500;
 
 /**
  * QEMU's emulated processors take up a new memory map a moment after QEMU has said that it is there (tcg_commit() queues
- * it for each of them), and nothing tells when they have. A guest that was answered at once read zeros there, and lost what it wrote, up to the
- * end of a page: in 2 of 80 runs of cases that map without pause; with a pause in none.
+ * it for each of them), and nothing tells when they have. A guest that was answered at once now and then read zeros there,
+ * or lost what it wrote, up to the end of a page: in 2 of 80 runs of two busy cases, and with the pause in none of 100.
  */
 const SETTLING_MILLISECONDS = 1;
 
