@@ -21,8 +21,12 @@ export async function renderReadme(text: string): Promise<string> {
   const mutants = (await bundledSeries())
     .filter(({ manifest }) => manifest.kind !== 'forward')
     .map(({ name, manifest }) => `| ${name.replace('patches/mutants/', '')}${manifest.kind === 'ablation' ? ' (ablation)' : ''} | ${manifest.kernels.join(', ')} | ${(manifest.caughtBy ?? []).map((one) => one.case).join(', ')} |`);
+  const series = (await bundledSeries())
+    .filter(({ manifest }) => manifest.kind === 'forward')
+    .map(({ name, manifest }) => `| ${name} | ${manifest.kernels.join(', ')} | ${manifest.title} | ${(manifest.changes ?? []).map(({ case: one, counter, atMost }) => `${counter} (${one}): at most ${atMost} of before`).join('; ')} |`);
   const tables: Readonly<Record<string, readonly string[]>> = {
     cases: ['| area | case | subtests | about |', '|---|---|---|---|', ...cases],
+    series: ['| series | for | what it does | promises |', '|---|---|---|---|', ...series],
     mutants: ['| mutant | of | caught by |', '|---|---|---|', ...mutants],
     shares: ['| share | how it is served |', '|---|---|', ...SHARES.map(({ name, summary }) => `| ${name} | ${summary} |`)],
   };
