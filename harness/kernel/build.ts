@@ -122,6 +122,7 @@ async function describeBuild(path: string, id: string) {
     bzImage: join(path, 'bzImage'),
     vmlinux: join(path, 'vmlinux'),
     config: join(path, 'config'),
+    symbols: join(path, 'System.map'),
     reproduce: id,
     ...(existsSync(notes) ? { notesDirectory: notes } : {}),
   };

@@ -13,6 +13,8 @@ export interface KernelImage {
   readonly bzImage: string;
   readonly vmlinux?: string;
   readonly config?: string;
+  /** System.map. */
+  readonly symbols?: string;
   /** A directory of .ko files and `order`, which lists them in the order to load. */
   readonly modulesDirectory?: string;
   /** What gcov(1) needs of its build; only of a kernel that counts which lines are executed. */

@@ -11,6 +11,7 @@ import type { KernelImage } from '../kernel/image.ts';
 import { BAD, type CaseResult, type GuestResult } from '../results/schema.ts';
 import { whyMissing, whyNever } from '../share/kernel-features.ts';
 import { MOUNT_POINT, type DeviceSettings, type ServedShare, type Share } from '../share/share.ts';
+import { TRACE_FILE } from '../share/trace-file.ts';
 import type { Qemu, Toolbox } from '../toolbox/toolbox.ts';
 import type { Accelerator } from '../vm/options.ts';
 import { TroubleError } from '../vm/machine.ts';
@@ -220,6 +221,7 @@ class Session {
     outcome = this.#wire(one, outcome);
     const lost = outcome.end !== undefined;
     if (lost) files.push(...(await this.#evidence(guest, outcome)));
+    else if (outcome.problems.length > 0 || outcome.subtests.some(({ status }) => status === 'fail')) files.push(...this.#records());
     this.#settle(one, outcome, mountProof, files);
     if (outcome.end?.kind !== 'trouble') await this.options.debug?.afterCase?.(guest);
     return lost ? 'guest lost' : 'go on';
@@ -324,9 +326,14 @@ class Session {
     return found === null ? undefined : mounts.stdout.slice(found.index).split('\n')[0];
   }
 
+  /** What was recorded beside the case, whatever became of it. */
+  #records(): string[] {
+    return ['console.log', ...(this.served.device === undefined && this.served.erofs === undefined ? [] : [TRACE_FILE])].map((name) => `${this.directory}/${name}`);
+  }
+
   /** What a lost guest leaves behind, and for a hang what it can still say. */
   async #evidence(guest: Guest, outcome: RawOutcome): Promise<string[]> {
-    const files = [`${this.directory}/console.log`];
+    const files = this.#records();
     const trouble = outcome.end?.kind === 'trouble' ? outcome.end.trouble : undefined;
     if (trouble?.kind === 'crash') return files;
     const notes = {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
+import { copyFile, mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { basename, join } from 'node:path';
 import type { Violation } from '../device/window/window.ts';
 import type { Context } from '../host/context.ts';
 import { FuselageError, InterruptedError } from '../host/errors.ts';
@@ -7,7 +9,7 @@ import { compilePrograms, TOOLS } from '../guest/compile.ts';
 import { makeInitramfs } from '../guest/image.ts';
 import { sha256 } from '../host/hash.ts';
 import type { KernelImage } from '../kernel/image.ts';
-import { countTotals, RESULTS_VERSION, type CaseResult, type KernelResult, type Results } from '../results/schema.ts';
+import { BAD, countTotals, RESULTS_VERSION, type CaseResult, type KernelResult, type Results } from '../results/schema.ts';
 import type { DeviceSettings, Share } from '../share/share.ts';
 import { Toolbox } from '../toolbox/toolbox.ts';
 import { probeAccelerator } from '../vm/accelerator.ts';
@@ -119,6 +121,7 @@ export async function runSuite(context: Context, request: SuiteRequest, listener
     if (!(end.reason instanceof InterruptedError)) throw end.reason as Error;
     if (!infrastructure.includes('interrupted')) infrastructure.push('interrupted');
   }
+  if (found.some(({ status }) => BAD.has(status))) await keepKernels(request);
   const releases = new Map(found.flatMap((one) => one.proof.filter((line) => line.startsWith('kernel ')).map((line) => [one.kernel, line.slice('kernel '.length)] as const)));
   return {
     schema: 'fuselage-results',
@@ -139,6 +142,15 @@ export async function runSuite(context: Context, request: SuiteRequest, listener
     expectations: expectations.notes(),
     infrastructure,
   };
+}
+
+/** Configuration and symbols of the kernels, beside what failed under them: whoever gets the folder may not have our cache. */
+async function keepKernels({ kernels, out }: SuiteRequest): Promise<void> {
+  for (const { role, image } of kernels) {
+    const directory = join(out, role === 'only' ? 'kernel' : `kernel-${role}`);
+    await mkdir(directory, { recursive: true });
+    for (const file of [image.config, image.symbols]) if (file !== undefined) await copyFile(file, join(directory, basename(file)));
+  }
 }
 
 /** A guest per kernel, share, device settings and repetition; kernels alternate (A B, B A, A B), so that base and patched meet the same weather. */
