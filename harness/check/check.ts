@@ -3,10 +3,12 @@ import { quote } from 'zx';
 import type { Context } from '../host/context.ts';
 import { KernelError } from '../host/errors.ts';
 import { buildKernel, type Build } from '../kernel/build.ts';
+import { decodeLines } from '../kernel/decode.ts';
 import { DEFAULT_FLAVOR, type Flavor } from '../kernel/flavor.ts';
+import { profilableDirectories } from '../kernel/gcov.ts';
 import type { Series } from '../kernel/series.ts';
 import type { Tree } from '../kernel/tree.ts';
-import { BAD, type CaseResult, type Claim, type CounterRow, type Coverage, type PatchReport, type Results, type Row, type Timeline } from '../results/schema.ts';
+import { BAD, type CaseResult, type Claim, type CounterRow, type Coverage, type PatchReport, type Results, type Row, type Splat, type Timeline } from '../results/schema.ts';
 import { runSuite, type SuiteListener, type SuiteRequest } from '../suite/run-suite.ts';
 import { pairRows, withoutEchoes } from '../verdict/classify.ts';
 import { isDecided } from '../verdict/flake.ts';
@@ -31,7 +33,7 @@ export interface CheckRequest extends Omit<SuiteRequest, 'kernels'> {
 export async function check(context: Context, request: CheckRequest, listener: SuiteListener): Promise<Results> {
   const base = await buildKernel(context, { ...request, series: [] });
   const { patched, reports } = await judgePatches(context, request, base);
-  const suite = await runSuite(
+  const found = await runSuite(
     context,
     {
       ...request,
@@ -43,6 +45,7 @@ export async function check(context: Context, request: CheckRequest, listener: S
     },
     listener,
   );
+  const suite = context.signal.aborted ? found : await withDecodedSplats(context, request, found);
   const timelines = await timelinesOf(suite, compareCounters(suite.cases, 0, 1), request.out);
   const judged = judge(suite, request.series, patched, commandOf(request), { patches: reports, timelines, ...(request.why === undefined ? {} : { why: request.why }) });
   if (request.coverage !== true || context.signal.aborted) return judged;
@@ -53,6 +56,17 @@ export const toleratedBy = (series: readonly Series[]) => series.flatMap(({ mani
 
 /** Guests of a round may still be under way: what has not run on both sides is left out. */
 const wholeRounds = (rows: readonly Row[]) => rows.map(({ base, patched }) => ({ base: base.slice(0, patched.length), patched: patched.slice(0, base.length) }));
+
+/** Says of which line of the changed directories each frame of a new splat is. */
+async function withDecodedSplats(context: Context, request: CheckRequest, suite: Results): Promise<Results> {
+  const known = new Set(suite.cases.filter(({ kernel }) => kernel === 0).flatMap(({ splats }) => splats.map(({ fingerprint }) => fingerprint)));
+  const isNew = (one: CaseResult, splat: Splat) => one.kernel === 1 && splat.expected !== true && !known.has(splat.fingerprint);
+  const lines = suite.cases.flatMap((one) => one.splats.filter((splat) => isNew(one, splat)).flatMap((splat) => splat.lines));
+  if (lines.length === 0) return suite;
+  const directories = await profilableDirectories(request.tree, request.series.flatMap(({ patches }) => patches.flatMap(({ files }) => files)));
+  const decoded = await decodeLines(context, request, directories, lines);
+  return { ...suite, cases: suite.cases.map((one) => ({ ...one, splats: one.splats.map((splat) => (isNew(one, splat) ? { ...splat, lines: decoded.splice(0, splat.lines.length) } : splat)) })) };
+}
 
 /** A series that can not be profiled is judged all the same. */
 async function coverageOf(context: Context, request: CheckRequest, listener: SuiteListener): Promise<Coverage> {

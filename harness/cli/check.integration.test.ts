@@ -146,9 +146,18 @@ describe('check', () => {
   });
 
   it('a change that no case runs is not called clean, and exits 0', async () => {
-    const patch = insert('ioctl.patch', 'fs/fuse/ioctl.c', '\targs.opcode = FUSE_IOCTL;\n\targs.nodeid = ff->nodeid;\n\targs.in_numargs = 2;\n\targs.in_args[0].size = sizeof(inarg);\n\targs.in_args[0].value = &inarg;\n\targs.in_args[1].size = inarg.in_size;\n\targs.in_args[1].value = ptr;', '\tpr_debug("never\\n");\n');
+    const patch = insert('ioctl.patch', 'fs/fuse/ioctl.c', '\targs.opcode = FUSE_IOCTL;\n\targs.nodeid = ff->nodeid;\n\targs.in_numargs = 2;\n\targs.in_args[0].size = sizeof(inarg);\n\targs.in_args[0].value = &inarg;\n\targs.in_args[1].size = inarg.in_size;\n\targs.in_args[1].value = ptr;', '\tif (!ptr)\n\t\treturn -EINVAL;\n');
     const { code, results } = await check(['--series', patch, '--share', 'tmpfs', 'posix/link'], '');
     expect([code, results.check?.verdict]).toEqual([0, 'not-exercised']);
+  });
+
+  it('a new splat: its frames in the changed code have file and line', async () => {
+    const patch = insert('warn.patch', 'fs/fuse/inode.c', '\tpr_info("init (API version', '\tWARN_ON(FUSE_KERNEL_VERSION == 7);\n');
+    const { code, results } = await check(['--series', patch, '--share', 'tmpfs', 'posix/link']);
+    const line = readFileSync(join(source, 'fs/fuse/inode.c'), 'utf8').split('\n').findIndex((text) => text.includes('pr_info("init (API version')) + 1;
+    const lines = results.cases.filter(({ kernel }) => kernel === 1).flatMap(({ splats }) => splats.flatMap((splat) => splat.lines));
+    expect(lines.join('\n')).toMatch(new RegExp(`RIP: \\S*fuse_init\\+0x[0-9a-f]+/0x[0-9a-f]+ \\(fs/fuse/inode\\.c:${line}\\)`));
+    expect([code, results.check?.verdict]).toEqual([1, 'regressed']);
   });
 
   it('a series of documentation alone: a case or two, and it says that there was no code', async () => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { existsSync } from 'node:fs';
-import { copyFile, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { attempt, CommandError } from '../host/command.ts';
@@ -58,8 +58,7 @@ export async function buildKernel(context: Context, request: BuildRequest): Prom
   const applied = await applySeries(tree, series);
   for (const line of applied.fuzz) context.emit({ type: 'warning', text: line });
   const { path, cached } = await context.cache.obtain({ kind: 'builds', key: id, title, ...context }, async (directory) => {
-    const workshopKey = contentId({ format: FORMAT, family: tree.family, fragments, toolchain });
-    await Workshop.use(context, workshopKey, async (workshop) => {
+    await Workshop.use(context, workshopKey(tree, fragments, toolchain), async (workshop) => {
       await withStep(context.emit, `building ${title}`, async (step) => {
         const [wide] = [...applied.files.keys()].filter((file) => /^(?:include|arch\/\w+\/include|scripts)\/|(?:^|\/)Kconfig/.test(file));
         if (wide !== undefined) context.emit({ type: 'note', text: `${wide} is changed, which much depends on: this is no small rebuild` });
@@ -96,6 +95,35 @@ export async function buildKernel(context: Context, request: BuildRequest): Prom
   };
 }
 
+const workshopKey = (tree: Tree, fragments: string, toolchain: string): string => contentId({ format: FORMAT, family: tree.family, fragments, toolchain });
+
+/**
+ * Compiles objects of a kernel once more, with debug information, which its builds do without; the code is the same.
+ * @param choose the objects to compile ("fs/fuse/dax.o"), of those that the object directory given holds
+ * @param look is given the path of each; they are gone when it has ended
+ */
+export async function withDebugObjects(
+  context: Context,
+  { tree, series, flavor, fragmentFiles }: BuildRequest,
+  choose: (objects: string) => Promise<readonly string[]>,
+  look: (objects: ReadonlyMap<string, string>) => Promise<void>,
+): Promise<void> {
+  const [text, toolchain, applied] = await Promise.all([fragmentText(flavor, fragmentFiles), identifyToolchain(), applySeries(tree, series)]);
+  await Workshop.use(context, workshopKey(tree, fragmentFor(tree.version, text), toolchain), async (workshop) => {
+    await workshop.sync(tree, applied.files);
+    const names = await choose(workshop.objects);
+    if (names.length === 0) return;
+    const make = await makeIn(workshop);
+    const files = new Map(names.map((name) => [name, join(workshop.objects, name)]));
+    try {
+      await make(['KCFLAGS=-g', ...names]);
+      await look(files);
+    } finally {
+      for (const file of files.values()) await rm(file, { force: true });
+    }
+  });
+}
+
 const WARNINGS_FILE = 'warnings.json';
 const NOTES_DIRECTORY = 'gcno';
 
@@ -128,10 +156,9 @@ async function describeBuild(path: string, id: string) {
   };
 }
 
-async function compile(
-  workshop: Workshop,
-  options: { readonly fragments: string; readonly configurationId: string; readonly title: string; readonly step: Step; readonly log: string; readonly warnings: string },
-): Promise<void> {
+type Make = (args: readonly string[], onLine?: (line: string) => void) => Promise<void>;
+
+async function makeIn(workshop: Workshop): Promise<Make> {
   const ccache = await attempt(['ccache', '--version']).then(
     (output) => output.exitCode === 0,
     () => false,
@@ -145,11 +172,18 @@ async function compile(
     KBUILD_BUILD_VERSION: '1',
     ...(ccache ? ccacheEnvironment(workshop) : {}),
   };
-  const make = (args: readonly string[], onLine?: (line: string) => void) =>
+  return (args, onLine) =>
     workshop.make([`-j${cpus().length}`, ...(ccache ? ['CC=ccache gcc', 'HOSTCC=ccache gcc'] : []), ...args], {
       env,
       ...(onLine === undefined ? {} : { onLine }),
     });
+}
+
+async function compile(
+  workshop: Workshop,
+  options: { readonly fragments: string; readonly configurationId: string; readonly title: string; readonly step: Step; readonly log: string; readonly warnings: string },
+): Promise<void> {
+  const make = await makeIn(workshop);
   options.step.advance({ note: 'configuring' });
   await workshop.configureOnce(options.configurationId, options.fragments, (targets) => make(['-s', ...targets]));
   const startedMilliseconds = performance.now();

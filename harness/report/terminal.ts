@@ -34,7 +34,7 @@ export function caseLine(one: CaseResult, kernelRole: string | undefined): strin
 /** The summary on one screen: worst first, then how to see it again. */
 export function renderTerminal(results: Results): string {
   const lines: string[] = ['', ...headline(results)];
-  if (results.check !== undefined) lines.push(...patchLines(results.check.patches), ...coverageLines(results.check.coverage), ...checkRows(results.check.rows), ...wire(results.check.counters), ...claims(results));
+  if (results.check !== undefined) lines.push(...patchLines(results.check.patches), ...coverageLines(results.check.coverage), ...checkRows(results.check.rows), ...newSplats(results), ...wire(results.check.counters), ...claims(results));
   else lines.push(...byShare(results), ...failures(results));
   lines.push(...figureTables(results));
   for (const note of results.expectations) lines.push(pc.magenta(`${note.kind}: ${note.text}`));
@@ -114,6 +114,18 @@ function checkRows(rows: readonly Row[]): string[] {
   const first = sorted.find((row) => row.class === 'regressed');
   if (first !== undefined) lines.push(pc.dim(`again: ${first.reproduce}`));
   return lines;
+}
+
+const SHOWN_FRAMES = 6;
+
+/** Frames of the patched kernel's new splats that are in the changed code: those that were decoded. */
+function newSplats(results: Results): string[] {
+  const known = new Set(results.cases.filter(({ kernel }) => kernel === 0).flatMap(({ splats }) => splats.map(({ fingerprint }) => fingerprint)));
+  const fresh = new Map(results.cases.filter(({ kernel }) => kernel > 0).flatMap(({ splats }) => splats.filter((splat) => !known.has(splat.fingerprint) && splat.expected !== true).map((splat) => [splat.fingerprint, splat] as const)));
+  return [...fresh.values()].flatMap(({ kind, title, lines }) => [
+    pc.red(`kernel log    ${kind}: ${title}`),
+    ...lines.filter((line) => /\+0x[0-9a-f]+\/0x[0-9a-f]+ \(\S+:\d+\)/.test(line)).slice(0, SHOWN_FRAMES).map((line) => pc.dim(`              ${line.trim()}`)),
+  ]);
 }
 
 /** Counts side by side: under emulation they are what can be compared. */
