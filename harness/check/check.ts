@@ -10,7 +10,7 @@ import type { Series } from '../kernel/series.ts';
 import type { Tree } from '../kernel/tree.ts';
 import { BAD, type CaseResult, type Claim, type CounterRow, type Coverage, type PatchReport, type Results, type Row, type Splat, type Timeline } from '../results/schema.ts';
 import { runSuite, type SuiteListener, type SuiteRequest } from '../suite/run-suite.ts';
-import { pairRows, withoutEchoes } from '../verdict/classify.ts';
+import { newSplats, pairRows, withoutEchoes } from '../verdict/classify.ts';
 import { isDecided } from '../verdict/flake.ts';
 import { compareCounters, rowsOf } from '../verdict/wire.ts';
 import { learn } from './case-map.ts';
@@ -59,8 +59,8 @@ const wholeRounds = (rows: readonly Row[]) => rows.map(({ base, patched }) => ({
 
 /** Says of which line of the changed directories each frame of a new splat is. */
 async function withDecodedSplats(context: Context, request: CheckRequest, suite: Results): Promise<Results> {
-  const known = new Set(suite.cases.filter(({ kernel }) => kernel === 0).flatMap(({ splats }) => splats.map(({ fingerprint }) => fingerprint)));
-  const isNew = (one: CaseResult, splat: Splat) => one.kernel === 1 && splat.expected !== true && !known.has(splat.fingerprint);
+  const fresh = new Set(newSplats(suite.cases).map(({ splat }) => splat.fingerprint));
+  const isNew = (one: CaseResult, splat: Splat) => one.kernel === 1 && fresh.has(splat.fingerprint);
   const lines = suite.cases.flatMap((one) => one.splats.filter((splat) => isNew(one, splat)).flatMap((splat) => splat.lines));
   if (lines.length === 0) return suite;
   const directories = await profilableDirectories(request.tree, request.series.flatMap(({ patches }) => patches.flatMap(({ files }) => files)));

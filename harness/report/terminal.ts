@@ -4,6 +4,7 @@ import pc from 'picocolors';
 import { figureTables } from './figures.ts';
 import { countedRows, coverageWords, orderRows, outcomeOf, patchNotes, patchRemarks } from './words.ts';
 import { BAD, type CaseResult, type CounterRow, type Coverage, type PatchReport, type Results, type Row, type Status } from '../results/schema.ts';
+import { newSplats } from '../verdict/classify.ts';
 
 const COLORS: Readonly<Record<Status, (text: string) => string>> = {
   pass: pc.green,
@@ -34,7 +35,7 @@ export function caseLine(one: CaseResult, kernelRole: string | undefined): strin
 /** The summary on one screen: worst first, then how to see it again. */
 export function renderTerminal(results: Results): string {
   const lines: string[] = ['', ...headline(results)];
-  if (results.check !== undefined) lines.push(...patchLines(results.check.patches), ...coverageLines(results.check.coverage), ...checkRows(results.check.rows), ...newSplats(results), ...wire(results.check.counters), ...claims(results));
+  if (results.check !== undefined) lines.push(...patchLines(results.check.patches), ...coverageLines(results.check.coverage), ...checkRows(results.check.rows), ...splatLines(results), ...wire(results.check.counters), ...claims(results));
   else lines.push(...byShare(results), ...failures(results));
   lines.push(...figureTables(results));
   for (const note of results.expectations) lines.push(pc.magenta(`${note.kind}: ${note.text}`));
@@ -119,10 +120,8 @@ function checkRows(rows: readonly Row[]): string[] {
 const SHOWN_FRAMES = 6;
 
 /** Frames of the patched kernel's new splats that are in the changed code: those that were decoded. */
-function newSplats(results: Results): string[] {
-  const known = new Set(results.cases.filter(({ kernel }) => kernel === 0).flatMap(({ splats }) => splats.map(({ fingerprint }) => fingerprint)));
-  const fresh = new Map(results.cases.filter(({ kernel }) => kernel > 0).flatMap(({ splats }) => splats.filter((splat) => !known.has(splat.fingerprint) && splat.expected !== true).map((splat) => [splat.fingerprint, splat] as const)));
-  return [...fresh.values()].flatMap(({ kind, title, lines }) => [
+function splatLines(results: Results): string[] {
+  return newSplats(results.cases).flatMap(({ splat: { kind, title, lines } }) => [
     pc.red(`kernel log    ${kind}: ${title}`),
     ...lines.filter((line) => /\+0x[0-9a-f]+\/0x[0-9a-f]+ \(\S+:\d+\)/.test(line)).slice(0, SHOWN_FRAMES).map((line) => pc.dim(`              ${line.trim()}`)),
   ]);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import { BAD, type CaseResult, type Row, type RowClass, type Status } from '../results/schema.ts';
+import { BAD, type CaseResult, type Row, type RowClass, type Splat, type Status } from '../results/schema.ts';
 import { decide, rateOf } from './flake.ts';
 
 /** How bad a status is; a change to a worse one of two bad ones is a regression too. */
@@ -46,6 +46,13 @@ interface Side {
 function classOf(base: Side, patched: Side): RowClass {
   const found = classify(base.statuses, patched.statuses);
   return (found === 'regressed' && patched.flaky) || (found === 'fixed' && base.flaky) ? 'flaky' : found;
+}
+
+/** The patched kernel's splats that the base did not show and no expectation knows of, each with its case; the same one once. */
+export function newSplats(cases: readonly CaseResult[], baseKernel = 0): readonly { readonly splat: Splat; readonly name: string }[] {
+  const known = new Set(cases.filter(({ kernel }) => kernel === baseKernel).flatMap(({ splats }) => splats.map(({ fingerprint }) => fingerprint)));
+  const fresh = cases.filter(({ kernel }) => kernel !== baseKernel).flatMap(({ splats, name }) => splats.filter((splat) => splat.expected !== true && !known.has(splat.fingerprint)).map((splat) => ({ splat, name })));
+  return [...new Map(fresh.map((one) => [one.splat.fingerprint, one])).values()];
 }
 
 /** Pairs what base and patched say, by case, share and subtest; in the order the cases ran. */

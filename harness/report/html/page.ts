@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { BAD, type ChangedLine, type PatchReport, type Results, type Row } from '../../results/schema.ts';
+import { newSplats } from '../../verdict/classify.ts';
 import { countedRows, coverageWords, orderRows, outcomeOf, patchNotes, patchRemarks } from '../words.ts';
 import { html, Markup } from './markup.ts';
 import { timeline } from './timeline.ts';
@@ -74,9 +75,8 @@ function promises({ claims }: Check): Markup | false {
 
 /** Of the patched kernel, and only what the base did not say. */
 function splats(results: Results): Markup | false {
-  const known = new Set(results.cases.filter(({ kernel }) => kernel === 0).flatMap((one) => one.splats.map(({ fingerprint }) => fingerprint)));
-  const fresh = new Map(results.cases.filter(({ kernel }) => kernel > 0).flatMap((one) => one.splats.filter((splat) => !known.has(splat.fingerprint) && splat.expected !== true).map((splat) => [splat.fingerprint, { ...splat, name: one.name }] as const)));
-  return fresh.size > 0 && html`<h2>New in the kernel log</h2>${[...fresh.values()].map(({ kind, title, lines, name }) => html`<p class="bad">${kind}: ${title} <span class="soft">(${name})</span></p><pre>${lines.join('\n')}</pre>`)}`;
+  const fresh = newSplats(results.cases);
+  return fresh.length > 0 && html`<h2>New in the kernel log</h2>${fresh.map(({ splat: { kind, title, lines }, name }) => html`<p class="bad">${kind}: ${title} <span class="soft">(${name})</span></p><pre>${lines.join('\n')}</pre>`)}`;
 }
 
 function source({ coverage }: Check): Markup | false {
