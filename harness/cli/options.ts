@@ -8,8 +8,7 @@ import type { Context } from '../host/context.ts';
 import { InputError } from '../host/errors.ts';
 import { flavorNamed, FLAVORS } from '../kernel/flavor.ts';
 import type { BuildRequest } from '../kernel/build.ts';
-import { readRange, readSeries } from '../kernel/series.ts';
-import { openTree, type Tree } from '../kernel/tree.ts';
+import { openInputs } from '../kernel/inputs.ts';
 import { REPORT_FORMATS, REPORTS, type ReportFormat } from '../report/report.ts';
 import { caseLine } from '../report/terminal.ts';
 import type { Results } from '../results/schema.ts';
@@ -51,28 +50,8 @@ export function addBuildOptions(command: Command): Command {
 }
 
 export async function readBuildRequest(context: Context, options: BuildOptions): Promise<BuildRequest> {
-  // Of A..B the tree is A: the range itself is what is put on top.
-  const commit = options.range === undefined ? undefined : options.range.split('..')[0];
-  const asked = options.base ?? (commit === '' ? undefined : commit);
-  let tree = await openTree(context, options.tree, asked === undefined ? {} : { commit: asked });
-  const series = await Promise.all((options.series ?? []).map((name) => readSeries(name, tree)));
-  const madeOn = series.find(({ baseCommit }) => baseCommit !== undefined)?.baseCommit;
-  if (asked === undefined && madeOn !== undefined && tree.git !== undefined) tree = await onBase(context, tree, options.tree, madeOn);
-  if (options.range !== undefined) series.push(await readRange(options.range, tree));
+  const { tree, series } = await openInputs(context, options);
   return { tree, series, flavor: flavorNamed(options.flavor), fragmentFiles: (options.config ?? []).map((file) => resolve(file)) };
-}
-
-/** The commit that a series says it was made on, where the tree has it. */
-async function onBase(context: Context, tree: Tree, name: string, commit: string): Promise<Tree> {
-  try {
-    const base = await openTree(context, name, { commit });
-    context.emit({ type: 'note', text: `on ${base.title}, the series' base commit (--base HEAD takes the tree as it is)` });
-    return base;
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    context.emit({ type: 'warning', text: `${name} has no commit ${commit.slice(0, 12)}, which the series was made on; it is put on ${tree.title}` });
-    return tree;
-  }
 }
 
 export interface SuiteOptions {
