@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { attempt } from '../host/command.ts';
 import type { Context } from '../host/context.ts';
 import { KernelError } from '../host/errors.ts';
@@ -10,8 +10,10 @@ import { temporaryDirectory } from '../host/temporary.ts';
 import { applySeries } from '../kernel/apply.ts';
 import { buildKernel, warningsOf, type Build, type BuildRequest } from '../kernel/build.ts';
 import { parseFragment } from '../kernel/configuration.ts';
+import { profilableDirectories } from '../kernel/gcov.ts';
 import type { Patch } from '../kernel/patch.ts';
-import { prefixOf } from '../kernel/series.ts';
+import { prefixOf, type Series } from '../kernel/series.ts';
+import { sparseWarnings } from '../kernel/sparse.ts';
 import type { Tree } from '../kernel/tree.ts';
 import { newWarnings } from '../kernel/warnings.ts';
 import type { PatchReport } from '../results/schema.ts';
@@ -33,6 +35,9 @@ export async function judgePatches(context: Context, request: BuildRequest, base
   let before = base;
   let patched: Build | undefined;
   const checkpatch = await checkpatchAll(request.tree, patches);
+  const sources = await compiledSources(request, patches);
+  const sparseOf = (series: readonly Series[], build: Build) => sparseWarnings(context, { ...request, series }, build, sources);
+  let sparse = await sparseOf([], base);
   for (const [index, patch] of patches.entries()) {
     context.signal.throwIfAborted();
     const last = index === patches.length - 1;
@@ -47,12 +52,23 @@ export async function judgePatches(context: Context, request: BuildRequest, base
       reports.push({ ...common, builds: false, error: error.message });
       continue;
     }
-    reports.push({ ...common, builds: true, ...(await difference(before, build)) });
+    const sparseNow = await sparseOf(series, build);
+    reports.push({ ...common, builds: true, ...(await difference(before, build)), ...(sparse === undefined || sparseNow === undefined ? {} : { sparse: newWarnings(sparse, sparseNow) }) });
+    sparse = sparseNow;
     before = build;
     patched = build;
   }
   if (patched === undefined) throw new Error('a series without a patch');
   return { patched, reports };
+}
+
+/** The C files that are there before and after the series, in directories that Kbuild compiles. */
+async function compiledSources({ tree, series }: BuildRequest, patches: readonly Patch[]): Promise<string[]> {
+  const files = [...new Set(patches.flatMap((patch) => patch.files))].filter((file) => file.endsWith('.c'));
+  const directories = new Set(await profilableDirectories(tree, files));
+  const { files: changed } = await applySeries(tree, series);
+  const there = await Promise.all(files.map(async (file) => directories.has(dirname(file)) && changed.get(file)?.content !== undefined && (await tree.read(file)) !== undefined));
+  return files.filter((_, index) => there[index]);
 }
 
 /** What a build has that the one before it had not. */

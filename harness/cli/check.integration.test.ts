@@ -158,11 +158,12 @@ describe('check', () => {
     expect([code, results.check?.verdict]).toEqual([0, 'not-exercised']);
   });
 
-  it('a new splat: its frames in the changed code have file and line', async () => {
-    const patch = insert('warn.patch', 'fs/fuse/inode.c', '\tpr_info("init (API version', '\tWARN_ON(FUSE_KERNEL_VERSION == 7);\n');
+  it('a new splat: its frames in the changed code have file and line; what sparse says is told', async () => {
+    const patch = insert('warn.patch', 'fs/fuse/inode.c', '\tpr_info("init (API version', '\t{ __le32 wire = FUSE_KERNEL_VERSION; WARN_ON(wire != 0); }\n');
     const { code, results } = await check(['--series', patch, '--share', 'tmpfs', 'posix/link']);
     const line = readFileSync(join(source, 'fs/fuse/inode.c'), 'utf8').split('\n').findIndex((text) => text.includes('pr_info("init (API version')) + 1;
     const lines = results.cases.filter(({ kernel }) => kernel === 1).flatMap(({ splats }) => splats.flatMap((splat) => splat.lines));
+    expect(results.check?.patches[0]?.sparse).toContainEqual(expect.stringMatching(/^fs\/fuse\/inode\.c: .*incorrect type/));
     expect(lines.join('\n')).toMatch(new RegExp(`RIP: \\S*fuse_init\\+0x[0-9a-f]+/0x[0-9a-f]+ \\(fs/fuse/inode\\.c:${line}\\)`));
     expect([code, results.check?.verdict]).toEqual([1, 'regressed']);
   });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { existsSync } from 'node:fs';
-import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { attempt, CommandError } from '../host/command.ts';
@@ -43,6 +43,9 @@ const FORMAT = '2';
 /** What a fast 6.12 prints while it is built from nothing; only the progress display depends on it. */
 const EXPECTED_LINES = 2_200;
 
+/** Kconfig files that a series changes ask for a new configuration. */
+const configurationId = (tree: Tree, fragments: string, files: Parameters<typeof kconfigChanges>[0]): string => contentId({ tree: tree.id, fragments, kconfig: kconfigChanges(files) });
+
 /**
  * Builds a kernel, or finds it built. Incremental on whatever was built last of the same tree, flavor and
  * compiler. @throws InputError for a series or symbol that can not be; KernelError where it does not compile.
@@ -66,8 +69,7 @@ export async function buildKernel(context: Context, request: BuildRequest): Prom
         await workshop.sync(tree, await withProfiles(tree, applied.files, profile));
         await compile(workshop, {
           fragments,
-          // Kconfig files that the series changes ask for a new configuration.
-          configurationId: contentId({ tree: tree.id, fragments, kconfig: kconfigChanges(applied.files) }),
+          configurationId: configurationId(tree, fragments, applied.files),
           title,
           step,
           log: join(directory, 'build.log'),
@@ -97,30 +99,15 @@ export async function buildKernel(context: Context, request: BuildRequest): Prom
 
 const workshopKey = (tree: Tree, fragments: string, toolchain: string): string => contentId({ format: FORMAT, family: tree.family, fragments, toolchain });
 
-/**
- * Compiles objects of a kernel once more, with debug information, which its builds do without; the code is the same.
- * @param choose the objects to compile ("fs/fuse/dax.o"), of those that the object directory given holds
- * @param look is given the path of each; they are gone when it has ended
- */
-export async function withDebugObjects(
-  context: Context,
-  { tree, series, flavor, fragmentFiles }: BuildRequest,
-  choose: (objects: string) => Promise<readonly string[]>,
-  look: (objects: ReadonlyMap<string, string>) => Promise<void>,
-): Promise<void> {
+/** Lends out where a kernel is built, its source in place and configured: for single objects, beside its builds. */
+export async function inWorkshop<T>(context: Context, { tree, series, flavor, fragmentFiles }: BuildRequest, work: (objects: string, make: Make) => Promise<T>): Promise<T> {
   const [text, toolchain, applied] = await Promise.all([fragmentText(flavor, fragmentFiles), identifyToolchain(), applySeries(tree, series)]);
-  await Workshop.use(context, workshopKey(tree, fragmentFor(tree.version, text), toolchain), async (workshop) => {
+  const fragments = fragmentFor(tree.version, text);
+  return await Workshop.use(context, workshopKey(tree, fragments, toolchain), async (workshop) => {
     await workshop.sync(tree, applied.files);
-    const names = await choose(workshop.objects);
-    if (names.length === 0) return;
     const make = await makeIn(workshop);
-    const files = new Map(names.map((name) => [name, join(workshop.objects, name)]));
-    try {
-      await make(['KCFLAGS=-g', ...names]);
-      await look(files);
-    } finally {
-      for (const file of files.values()) await rm(file, { force: true });
-    }
+    await workshop.configureOnce(configurationId(tree, fragments, applied.files), fragments, (targets) => make(['-s', ...targets]));
+    return await work(workshop.objects, make);
   });
 }
 
@@ -156,7 +143,7 @@ async function describeBuild(path: string, id: string) {
   };
 }
 
-type Make = (args: readonly string[], onLine?: (line: string) => void) => Promise<void>;
+export type Make = (args: readonly string[], onLine?: (line: string) => void) => Promise<void>;
 
 async function makeIn(workshop: Workshop): Promise<Make> {
   const ccache = await attempt(['ccache', '--version']).then(

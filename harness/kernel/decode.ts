@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import { readdir } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { attempt } from '../host/command.ts';
 import type { Context } from '../host/context.ts';
-import { withDebugObjects, type BuildRequest } from './build.ts';
+import { inWorkshop, type BuildRequest } from './build.ts';
 
 /** "fuse_init+0x1a/0x60", as %pS prints it. */
 const FRAME = /(?<![\w.])([A-Za-z_][\w.]*)\+(0x[0-9a-f]+)\/0x[0-9a-f]+/g;
@@ -31,30 +31,30 @@ export async function decodeLines(context: Context, build: BuildRequest, directo
   if (wanted.length === 0 || directories.length === 0) return [...lines];
   const places = new Map<string, string>();
   const frames = new Map<string, Frame[]>();
-  await withDebugObjects(
-    context,
-    build,
-    async (objects) => {
-      for (const directory of directories)
-        for (const name of await readdir(join(objects, directory)).catch(() => [])) {
-          if (!name.endsWith('.o')) continue;
-          const symbols = await symbolsOf(join(objects, directory, name));
-          const own = wanted.filter(({ symbol }) => symbols.has(symbol));
-          if (own.length > 0) frames.set(join(directory, name), own);
-        }
-      return [...frames.keys()];
-    },
-    async (compiled) => {
-      for (const [object, file] of compiled) {
-        const symbols = await symbolsOf(file);
-        for (const frame of frames.get(object) ?? []) {
+  await inWorkshop(context, build, async (objects, make) => {
+    for (const directory of directories)
+      for (const name of await readdir(join(objects, directory)).catch(() => [])) {
+        if (!name.endsWith('.o')) continue;
+        const symbols = await symbolsOf(join(objects, directory, name));
+        const own = wanted.filter(({ symbol }) => symbols.has(symbol));
+        if (own.length > 0) frames.set(join(directory, name), own);
+      }
+    if (frames.size === 0) return;
+    try {
+      // With debug information, which our builds do without; the code is the same.
+      await make(['KCFLAGS=-g', ...frames.keys()]);
+      for (const [object, own] of frames) {
+        const symbols = await symbolsOf(join(objects, object));
+        for (const frame of own) {
           const begin = symbols.get(frame.symbol);
-          const place = begin === undefined ? undefined : await lineOf(file, begin.section, begin.start + frame.offset - (frame.isReturn ? 1 : 0));
+          const place = begin === undefined ? undefined : await lineOf(join(objects, object), begin.section, begin.start + frame.offset - (frame.isReturn ? 1 : 0));
           if (place !== undefined) places.set(keyOf(frame), place);
         }
       }
-    },
-  );
+    } finally {
+      for (const object of frames.keys()) await rm(join(objects, object), { force: true });
+    }
+  });
   return lines.map((line) => line.replaceAll(FRAME, (text, symbol: string, offset: string) => {
     const place = places.get(keyOf({ symbol, offset: Number(offset), isReturn: !line.includes('RIP:') }));
     return place === undefined ? text : `${text} (${place})`;

@@ -30,11 +30,12 @@ function statuses(all: readonly Status[]): string {
 
 /** What a patch does by itself, a few words each; what somebody should look at is marked. */
 export function patchRemarks(patch: PatchReport): { readonly text: string; readonly mark?: 'bad' | 'look' }[] {
-  const { builds, warnings, sizeBytes, checkpatch, fuzz } = patch;
+  const { builds, warnings, sparse, sizeBytes, checkpatch, fuzz } = patch;
   const count = (noun: string, found: readonly string[]) => `${found.length} new ${noun}${found.length === 1 ? '' : 's'}`;
   return [
     builds ? { text: 'builds' } : { text: 'does not build by itself', mark: 'bad' },
     ...(warnings === undefined ? [] : [warnings.length === 0 ? { text: 'no new warning' } : { text: count('warning', warnings), mark: 'look' as const }]),
+    ...(sparse === undefined ? [] : [sparse.length === 0 ? { text: 'sparse clean' } : { text: `sparse: ${sparse.length}`, mark: 'look' as const }]),
     ...(checkpatch === undefined ? [] : [checkpatch.length === 0 ? { text: 'checkpatch clean' } : { text: `checkpatch: ${checkpatch.length}`, mark: 'look' as const }]),
     ...(sizeBytes === undefined ? [] : [{ text: `vmlinux ${sizeBytes > 0 ? '+' : ''}${sizeBytes} bytes` }]),
     ...(fuzz.length === 0 ? [] : [{ text: 'with fuzz', mark: 'look' as const }]),
@@ -44,9 +45,10 @@ export function patchRemarks(patch: PatchReport): { readonly text: string; reado
 export const patchWords = (patch: PatchReport): string[] => patchRemarks(patch).map(({ text }) => text);
 
 /** What is behind the remarks, a line each. */
-export const patchNotes = ({ error, warnings = [], checkpatch = [], symbols, fuzz }: PatchReport): string[] => [
+export const patchNotes = ({ error, warnings = [], sparse = [], checkpatch = [], symbols, fuzz }: PatchReport): string[] => [
   ...(error === undefined ? [] : [error]),
   ...warnings,
+  ...sparse,
   ...checkpatch,
   ...(symbols?.added ?? []).map((name) => `${name} is new`),
   ...(symbols?.lost ?? []).map((name) => `${name} is gone`),

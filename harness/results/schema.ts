@@ -145,6 +145,8 @@ export const patchReportSchema = z.object({
   symbols: z.object({ added: z.array(z.string()), lost: z.array(z.string()) }).optional(),
   /** By how much the functions and objects of vmlinux grew together. */
   sizeBytes: z.number().int().optional(),
+  /** What sparse says of the changed files that it did not say before. */
+  sparse: z.array(z.string()).optional(),
   /** What the tree's own checkpatch.pl says; absent for a diff without a message. */
   checkpatch: z.array(z.string()).optional(),
 });

@@ -14,6 +14,7 @@ export const REQUIRED_PACKAGES: Readonly<Record<string, string>> = {
   bison: 'Kconfig',
   bc: 'kernel build',
   perl: 'kernel build, checkpatch',
+  sparse: 'checks the files that a series changes',
   'libelf-dev': 'objtool',
   'libssl-dev': 'kernel build',
   patch: 'applies series',
