@@ -71,7 +71,7 @@ export function addSuiteOptions(command: Command): Command {
     .option('--jobs <n>', 'guests at a time (default: one a core)', positive)
     .option('--repeat <n>', 'run everything so often; for statistics, never to turn red into green', positive)
     .addOption(new Option('--format <format>', 'what is printed to stdout').choices(REPORT_FORMATS).default('terminal'))
-    .option('--out <dir>', 'results.json, KTAP, JUnit, console logs, one folder a guest (default: below the cache)')
+    .option('--out <dir>', 'where results and reports go, and one folder a guest (default: below the cache)')
     .addOption(jsonOption());
 }
 
@@ -129,10 +129,7 @@ export function liveListener(session: Session): SuiteListener {
 /** Prints the report that was asked for, then writes all of them below the output directory: a full disk loses no result. */
 export async function report(results: Results, options: SuiteOptions, out: string): Promise<void> {
   process.stdout.write(REPORTS[options.json === true ? 'json' : options.format](results));
-  await writeFile(join(out, 'results.json'), REPORTS.json(results));
-  await writeFile(join(out, 'results.ktap'), REPORTS.ktap(results));
-  await writeFile(join(out, 'junit.xml'), REPORTS.junit(results));
-  await writeFile(join(out, 'report.html'), REPORTS.html(results));
-  await writeFile(join(out, 'reply.txt'), REPORTS.mail(results));
+  const files: Readonly<Partial<Record<ReportFormat, string>>> = { json: 'results.json', ktap: 'results.ktap', junit: 'junit.xml', html: 'report.html', mail: 'reply.txt', b4: 'b4.json' };
+  for (const format of REPORT_FORMATS) if (files[format] !== undefined) await writeFile(join(out, files[format]), REPORTS[format](results));
   process.stderr.write(`results: ${out}\n`);
 }

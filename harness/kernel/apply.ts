@@ -69,7 +69,7 @@ async function applyOne(scratch: string, patch: Patch, position: string, tree: T
   if (output.exitCode === 0)
     return said.filter((line) => line.includes('with fuzz')).map((line) => `${patch.name}: ${line}`);
   throw new InputError('series.does-not-apply', `${position} (${patch.name}) does not apply to ${tree.title}: ${failedHunks(said).join(', ') || said.filter(Boolean).join(' ')}`, {
-    hint: 'rebase the series, or give the tree that it was made for',
+    hint: 'rebase the series, give the tree that it was made for, or put its patches in their order',
     detail: await readFile(rejects, 'utf8').catch(() => output.stdout),
   });
 }
