@@ -23,6 +23,8 @@ export interface CheckRequest extends Omit<SuiteRequest, 'kernels'> {
   readonly series: readonly Series[];
   readonly flavor: Flavor;
   readonly fragmentFiles: readonly string[];
+  /** Every prefix of the series must compile in these flavors too; nothing is run in them. */
+  readonly alsoBuild?: readonly Flavor[];
   /** Whether to find out which of the changed lines the cases execute. */
   readonly coverage?: boolean;
   /** How the cases were chosen, for the headline. */
@@ -32,7 +34,7 @@ export interface CheckRequest extends Omit<SuiteRequest, 'kernels'> {
 /** Base against patched: builds both, runs the same cases on both, pairs the results. */
 export async function check(context: Context, request: CheckRequest, listener: SuiteListener): Promise<Results> {
   const base = await buildKernel(context, { ...request, series: [] });
-  const { patched, reports } = await judgePatches(context, request, base);
+  const { patched, reports } = await judgePatches(context, request, base, request.alsoBuild);
   const found = await runSuite(
     context,
     {

@@ -12,6 +12,7 @@ import { buildKernel, warningsOf, type Build, type BuildRequest } from '../kerne
 import { parseFragment } from '../kernel/configuration.ts';
 import { profilableDirectories } from '../kernel/gcov.ts';
 import type { Patch } from '../kernel/patch.ts';
+import type { Flavor } from '../kernel/flavor.ts';
 import { prefixOf, type Series } from '../kernel/series.ts';
 import { sparseWarnings } from '../kernel/sparse.ts';
 import type { Tree } from '../kernel/tree.ts';
@@ -29,7 +30,7 @@ export interface JudgedPatches {
  * Builds every prefix of a series, the shortest first, for a series must be bisectable: each one compiles, and says
  * no more than the one before. @throws KernelError where the whole series does not compile.
  */
-export async function judgePatches(context: Context, request: BuildRequest, base: Build): Promise<JudgedPatches> {
+export async function judgePatches(context: Context, request: BuildRequest, base: Build, alsoBuild: readonly Flavor[] = []): Promise<JudgedPatches> {
   const patches = request.series.flatMap((one) => one.patches);
   const reports: PatchReport[] = [];
   let before = base;
@@ -59,7 +60,27 @@ export async function judgePatches(context: Context, request: BuildRequest, base
     patched = build;
   }
   if (patched === undefined) throw new Error('a series without a patch');
-  return { patched, reports };
+  let merged: readonly PatchReport[] = reports;
+  for (const flavor of alsoBuild) merged = await inFlavor(context, { ...request, flavor }, merged);
+  return { patched, reports: merged };
+}
+
+/** What reports say when every prefix is built in another flavor as well. */
+async function inFlavor(context: Context, request: BuildRequest, reports: readonly PatchReport[]): Promise<PatchReport[]> {
+  let before = await buildKernel(context, { ...request, series: [] });
+  const merged: PatchReport[] = [];
+  for (const [index, report] of reports.entries()) {
+    try {
+      const build = await buildKernel(context, { ...request, series: index === reports.length - 1 ? request.series : [prefixOf(request.series, index + 1)] });
+      const warnings = newWarnings(await warningsOf(before), await warningsOf(build));
+      merged.push({ ...report, ...(report.warnings === undefined ? {} : { warnings: [...new Set([...report.warnings, ...warnings])] }) });
+      before = build;
+    } catch (error) {
+      if (!(error instanceof KernelError)) throw error;
+      merged.push({ ...report, builds: false, error: report.error ?? error.message });
+    }
+  }
+  return merged;
 }
 
 /** The C files that are there before and after the series, in directories that Kbuild compiles. */

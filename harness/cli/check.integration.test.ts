@@ -126,6 +126,14 @@ describe('check', () => {
     expect([code, results.check?.verdict]).toEqual([1, 'regressed']);
   });
 
+  it('a patch that does not compile in another configuration is told, though it runs in this one', async () => {
+    const patch = insert('gcov.patch', 'fs/fuse/inode.c', '\tpr_info("init (API version', '#ifdef CONFIG_GCOV_KERNEL\n#error not with gcov\n#endif\n');
+    const { code, results } = await check(['--series', patch, '--build-flavor', 'gcov', '--share', 'tmpfs', 'posix/link']);
+    expect(results.check?.patches).toMatchObject([{ builds: false, error: expect.stringMatching(/\(gcov\) does not build: fs\/fuse\/inode\.c:\d+:\d+: error: #error not with gcov/) as string }]);
+    expect(results.check?.rows).toEqual([]);
+    expect([code, results.check?.verdict]).toEqual([1, 'regressed']);
+  });
+
   it('coverage: what it says of each changed line is what gcov prints, and who ran it is named', async () => {
     const out = join(root, 'covered');
     const { code, results } = await check(['--series', 'patches/worker-batching', '--share', 'device-dax', '--out', out, 'dax-reclaim/stream', 'dax-reclaim/one-range'], '');

@@ -19,7 +19,7 @@ import type { Session } from './session.ts';
 
 const KEPT_RUNS = 20;
 
-const collect = (value: string, previous: readonly string[] = []): string[] => [...previous, value];
+export const collect = (value: string, previous: readonly string[] = []): string[] => [...previous, value];
 
 const positive = (value: string): number => {
   const number = Number(value);
