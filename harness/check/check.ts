@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { quote } from 'zx';
 import type { Context } from '../host/context.ts';
-import { KernelError } from '../host/errors.ts';
+import { FuselageError, InterruptedError } from '../host/errors.ts';
 import { buildKernel, type Build } from '../kernel/build.ts';
 import { decodeLines } from '../kernel/decode.ts';
 import { DEFAULT_FLAVOR, type Flavor } from '../kernel/flavor.ts';
@@ -70,14 +70,14 @@ async function withDecodedSplats(context: Context, request: CheckRequest, suite:
   return { ...suite, cases: suite.cases.map((one) => ({ ...one, splats: one.splats.map((splat) => (isNew(one, splat) ? { ...splat, lines: decoded.splice(0, splat.lines.length) } : splat)) })) };
 }
 
-/** A series that can not be profiled is judged all the same. */
+/** A series that can not be profiled is judged all the same: the verdict's own runs are done by then. */
 async function coverageOf(context: Context, request: CheckRequest, listener: SuiteListener): Promise<Coverage> {
   try {
     const { coverage, cases } = await measureCoverage(context, request, request, toleratedBy(request.series), listener);
     await learn(context, request.tree.version, cases);
     return coverage;
   } catch (error) {
-    if (!(error instanceof KernelError)) throw error;
+    if (!(error instanceof FuselageError) || error instanceof InterruptedError) throw error;
     return { patches: [], unmeasured: error.message };
   }
 }

@@ -6,7 +6,7 @@ import type { Context } from '../host/context.ts';
 import { buildKernel, type BuildRequest } from '../kernel/build.ts';
 import { FLAVORS } from '../kernel/flavor.ts';
 import { profilableDirectories, readCounts, type Counts } from '../kernel/gcov.ts';
-import type { CaseResult, ChangedLine, Coverage } from '../results/schema.ts';
+import { BAD, type CaseResult, type ChangedLine, type Coverage } from '../results/schema.ts';
 import { COVERAGE_SUFFIX } from '../suite/guest-run.ts';
 import { runSuite, type SuiteListener, type SuiteRequest } from '../suite/run-suite.ts';
 import { attributeLines, type SourceLine } from './changed-lines.ts';
@@ -48,7 +48,8 @@ export async function measureCoverage(
   if (context.signal.aborted) throw new InterruptedError();
   const cases: CaseCounts[] = [];
   for (const one of results.cases) cases.push({ name: one.name, share: one.share, counts: await countsOf(one, out, image.notesDirectory ?? '') });
-  const [failed] = results.infrastructure;
+  const silent = cases.every(({ counts }) => counts.length === 0);
+  const [failed = silent ? `no case left any counts on the profiled kernel (${results.cases.find(({ status }) => BAD.has(status))?.reason ?? 'none ran'})` : undefined] = results.infrastructure;
   if (failed !== undefined) return { coverage: { patches: [], unmeasured: failed }, cases };
   return { coverage: summarise(titles, files, cases, new Set(profile)), cases };
 }
