@@ -7,7 +7,7 @@ import { buildKernel, type BuildRequest } from '../kernel/build.ts';
 import { FLAVORS } from '../kernel/flavor.ts';
 import { profilableDirectories, readCounts, type Counts } from '../kernel/gcov.ts';
 import { BAD, type CaseResult, type ChangedLine, type Coverage } from '../results/schema.ts';
-import { COVERAGE_SUFFIX } from '../suite/guest-run.ts';
+import { COVERAGE_SUFFIX } from '../suite/guest-plan.ts';
 import { runSuite, type SuiteListener, type SuiteRequest } from '../suite/run-suite.ts';
 import { attributeLines, type SourceLine } from './changed-lines.ts';
 

@@ -1,63 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Violation } from '../device/window/window.ts';
 import { collectCoverage, resetCoverage } from '../guest/coverage.ts';
 import { Guest } from '../guest/guest.ts';
-import type { Context } from '../host/context.ts';
 import { explain, FuselageError, InfrastructureError, InterruptedError } from '../host/errors.ts';
 import { Scope } from '../host/scope.ts';
-import type { KernelImage } from '../kernel/image.ts';
-import { BAD, type CaseResult, type GuestResult } from '../results/schema.ts';
+import { BAD, type CaseResult } from '../results/schema.ts';
 import { whyMissing, whyNever } from '../share/kernel-features.ts';
-import { MOUNT_POINT, type DeviceSettings, type ServedShare, type Share } from '../share/share.ts';
+import { MOUNT_POINT, type DeviceSettings, type ServedShare } from '../share/share.ts';
 import { TRACE_FILE } from '../share/trace-file.ts';
-import type { Qemu, Toolbox } from '../toolbox/toolbox.ts';
-import type { Accelerator } from '../vm/options.ts';
 import { TroubleError } from '../vm/machine.ts';
 import type { Case } from './discover.ts';
-import { statusOf, type ExpectationBook } from './expectations.ts';
+import { statusOf } from './expectations.ts';
+import { COVERAGE_SUFFIX, makeResult, type GuestPlan, type GuestRunOptions } from './guest-plan.ts';
 import { BOOT_WINDOW, LogWindows, TEARDOWN_WINDOW } from './log-windows.ts';
 import { runCase, type RawOutcome } from './run-case.ts';
-
-/** One guest's work: the cases of one share under one kernel. */
-export interface GuestPlan {
-  readonly kernelIndex: number;
-  readonly image: KernelImage;
-  readonly tolerates: readonly Violation['kind'][];
-  readonly initramfs: string;
-  readonly share: Share;
-  readonly cases: readonly Case[];
-  /** What all these cases want of a share with the trait `device`. */
-  readonly settings: DeviceSettings;
-  /** Tells guests of one share apart: "" for the usual settings. */
-  readonly variant: string;
-  readonly repetition: number;
-  /** Below --out. */
-  readonly directory: string;
-}
-
-export interface GuestDebugging {
-  /** QEMU waits for gdb at this socket before the first instruction. */
-  readonly gdbSocket?: string;
-  /** Called when a case has ended and its guest is still there. */
-  readonly afterCase?: (guest: Guest) => Promise<undefined>;
-}
-
-export interface GuestRunOptions {
-  readonly context: Context;
-  readonly toolbox: Toolbox;
-  readonly qemu: Qemu;
-  readonly accelerator: Accelerator;
-  readonly out: string;
-  readonly debug?: GuestDebugging;
-  readonly expectations: ExpectationBook;
-  readonly onCase: (result: CaseResult) => void;
-  readonly onGuest: (result: GuestResult) => void;
-}
-
-/** Of the files of a case that hold which lines it had executed. */
-export const COVERAGE_SUFFIX = '.gcda.tar';
 
 /** What a kernel lacks for a share: the cases are skipped, saying so. */
 class ShareUnsupported extends Error {}
@@ -388,21 +345,6 @@ class Session {
 
 function machineSettings({ memoryMiB, cpus }: DeviceSettings) {
   return { ...(memoryMiB === undefined ? {} : { memoryMiB }), ...(cpus === undefined ? {} : { cpus }) };
-}
-
-function makeResult(plan: GuestPlan, name: string, result: Pick<CaseResult, 'status' | 'subtests' | 'seconds' | 'proof'> & Partial<CaseResult>): CaseResult {
-  const what = name.startsWith('guest/') ? '' : ` ${name}`;
-  return {
-    kernel: plan.kernelIndex,
-    name,
-    share: plan.share.name,
-    repetition: plan.repetition,
-    counters: {},
-    splats: [],
-    files: [],
-    reproduce: `fuselage run --kernel ${plan.image.reproduce} --share ${plan.share.name}${what}`,
-    ...result,
-  };
 }
 
 function serverDied(share: string, words: string): never {

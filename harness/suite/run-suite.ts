@@ -15,7 +15,8 @@ import { Toolbox } from '../toolbox/toolbox.ts';
 import { probeAccelerator } from '../vm/accelerator.ts';
 import { programsOf, type Case } from './discover.ts';
 import { ExpectationBook, readExpectations } from './expectations.ts';
-import { infrastructureLine, runGuestPlan, type GuestDebugging, type GuestPlan } from './guest-run.ts';
+import type { GuestDebugging, GuestPlan } from './guest-plan.ts';
+import { infrastructureLine, runGuestPlan } from './guest-run.ts';
 import { casesFor } from './suitable.ts';
 
 export interface SuiteRequest {
