@@ -66,7 +66,12 @@ async function withDecodedSplats(context: Context, request: CheckRequest, suite:
   const lines = suite.cases.flatMap((one) => one.splats.filter((splat) => isNew(one, splat)).flatMap((splat) => splat.lines));
   if (lines.length === 0) return suite;
   const directories = await profilableDirectories(request.tree, request.series.flatMap(({ patches }) => patches.flatMap(({ files }) => files)));
-  const decoded = await decodeLines(context, request, directories, lines);
+  const decoded = await decodeLines(context, request, directories, lines).catch((error: unknown) => {
+    if (!(error instanceof FuselageError) || error instanceof InterruptedError) throw error;
+    // What the cases found stands, decoded or not.
+    context.emit({ type: 'warning', text: `the kernel log stays as it is: ${error.message}` });
+    return [...lines];
+  });
   return { ...suite, cases: suite.cases.map((one) => ({ ...one, splats: one.splats.map((splat) => (isNew(one, splat) ? { ...splat, lines: decoded.splice(0, splat.lines.length) } : splat)) })) };
 }
 
