@@ -41,14 +41,13 @@ describe('the window', () => {
       expect(window.live.map(({ writable }) => writable)).toEqual([true]);
     }));
 
-  it('mapping over something else is a violation, unless the case allows it', () =>
+  it('mapping over something else replaces it, and is a violation each time', () =>
     inWindow(async (window, [a, b]) => {
       await window.map(request(a, 0, 0));
       await window.map(request(b, 0, 0));
       expect(window.violations.map(({ kind }) => kind)).toEqual(['map-over-other']);
-      window.allowReplacement = true;
       await window.map(request(a, 0, 1));
-      expect([window.violations.length, window.counts.replacements]).toEqual([1, 2]);
+      expect([window.violations.length, window.counts.replacements]).toEqual([2, 2]);
     }));
 
   it('a double removal and one of what was never mapped are violations, and EINVAL', () =>

@@ -57,8 +57,6 @@ export class Window {
   readonly #live = new Map<number, LiveMapping>();
   readonly violations: Violation[] = [];
   readonly counts: WindowCounts = { maps: 0, unmaps: 0, upgrades: 0, replacements: 0, mostLive: 0 };
-  /** Set by a case for a kernel that is known to reuse ranges without removing them first (ablation b). */
-  allowReplacement = false;
 
   constructor(
     readonly sizeBytes: number,
@@ -82,7 +80,7 @@ export class Window {
       if (old.inode === inode && old.fileOffsetBytes === fileOffsetBytes) this.counts.upgrades++;
       else {
         this.counts.replacements++;
-        if (!this.allowReplacement) this.#note('map-over-other', `${where}; node ${old.inode.ino} from ${old.fileOffsetBytes} was mapped there`);
+        this.#note('map-over-other', `${where}; node ${old.inode.ino} from ${old.fileOffsetBytes} was mapped there`);
       }
       steps.push(this.#unmap(old));
     }
