@@ -32,6 +32,9 @@ export async function decodeLines(context: Context, build: BuildRequest, directo
   const places = new Map<string, string>();
   const frames = new Map<string, Frame[]>();
   await inWorkshop(context, build, async (objects, make) => {
+    // A kernel that came from the cache was not made here; and what is taken away below is made again.
+    const whole = () => make(directories.map((directory) => `${directory}/`));
+    await whole();
     for (const directory of directories)
       for (const name of await readdir(join(objects, directory)).catch(() => [])) {
         if (!name.endsWith('.o')) continue;
@@ -53,6 +56,7 @@ export async function decodeLines(context: Context, build: BuildRequest, directo
       }
     } finally {
       for (const object of frames.keys()) await rm(join(objects, object), { force: true });
+      if (!context.signal.aborted) await whole();
     }
   });
   return lines.map((line) => line.replaceAll(FRAME, (text, symbol: string, offset: string) => {
