@@ -12,7 +12,7 @@ export default defineCase({
   title: 'who waits while a REMOVEMAPPING is unanswered: readers of the same file, writers, faults, other files',
   needs: ['dax'],
   device: { windowRanges: WINDOW_RANGES },
-  proof: [mounted(), counted('removals-held', 4)],
+  proof: [mounted(), counted('removals-held', 5)],
   // The inode's locks are held across the round trip today; a change may let more through, never less.
   wire: { 'accesses that waited': 'fewer' },
   run: async ({ share, guest, device, subtest, prove, counter }) => {
@@ -65,6 +65,15 @@ export default defineCase({
       const blocked = await watch(size, clock);
       worker.release();
       assert.equal(await size, 10);
+      assert.equal(blocked, false);
+    });
+    await subtest('a rename, which takes the lock of the inode alone, does not wait', async () => {
+      const { actor, clock, worker } = await stalled('old');
+      const renaming = actor.rename(`${share.guestDirectory}/old`, `${share.guestDirectory}/new`);
+      const blocked = await watch(renaming, clock);
+      worker.release();
+      await renaming;
+      counter('waited: a rename', blocked ? 1 : 0);
       assert.equal(blocked, false);
     });
     counter('accesses that waited', waited);

@@ -100,6 +100,14 @@ describe('judge: what a series promises of the wire', () => {
     expect(verdictOf(80, 79)).toMatchObject({ verdict: 'regressed', rows: [], claims: [{ state: 'broken' }] });
   });
 
+  it('an ablation says how many times as many it must be, and is judged by it though its case failed', () => {
+    const worse = { ...series, manifest: { title: 'x', kind: 'ablation' as const, summary: 'more', kernels: ['6.12'], changes: [{ case: 'posix/rename', share: 'virtiofs', counter: 'RENAME', atLeast: 10 }] } };
+    const of = (count: number) => judge({ ...results, cases: [counting(0, 5), { ...counting(1, count), status: 'fail' as const }] }, [worse], { fuzz: [] }, 'c').check;
+    expect(of(50)?.claims).toMatchObject([{ text: 'posix/rename on virtiofs: RENAME at least 10 times as many (5 -> 50)', state: 'held' }]);
+    expect(of(50)?.rows.map(({ subtest }) => subtest)).toContain('on the wire: RENAME');
+    expect(of(49)?.claims).toMatchObject([{ state: 'broken' }]);
+  });
+
   it('one that nothing measured is said, and decides nothing', () => {
     expect(judge({ ...results, cases: results.cases.slice(0, 1) }, [promising], { fuzz: [] }, 'c').check).toMatchObject({ claims: [{ state: 'not-measured' }] });
   });

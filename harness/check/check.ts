@@ -152,11 +152,13 @@ function claimsOf(series: Series, changed: readonly Row[], counters: readonly Co
     }),
   );
   const changes = (series.manifest?.changes ?? []).map((change): Claim => {
-    const { counter, atMost } = change;
-    const promise = `${change.case} on ${change.share}: ${counter} at most ${atMost} of before`;
+    const { counter, atMost, atLeast } = change;
+    const promise = `${change.case} on ${change.share}: ${counter} ${atLeast === undefined ? `at most ${atMost ?? 0} of before` : `at least ${atLeast} times as many`}`;
     const row = counters.find((one) => one.name === change.case && one.share === change.share && one.counter === counter);
     if (row === undefined) return { text: promise, state: 'not-measured' };
-    return { text: `${promise} (${row.base} -> ${row.patched})`, state: row.patched <= row.base * atMost ? 'held' : 'broken' };
+    // Nothing is not many times nothing.
+    const held = atLeast === undefined ? row.patched <= row.base * (atMost ?? 0) : row.patched > 0 && row.patched >= row.base * atLeast;
+    return { text: `${promise} (${row.base} -> ${row.patched})`, state: held ? 'held' : 'broken' };
   });
   return [...caught, ...changes];
 }

@@ -16,8 +16,14 @@ const manifestSchema = z.strictObject({
   kernels: z.array(z.string()).min(1),
   /** A mutant: the cases (name or name/subtest) that must catch it, and on which shares. */
   caughtBy: z.array(z.object({ case: z.string(), shares: z.array(z.string()).min(1) })).optional(),
-  /** A forward series: which counts must fall, and to what share of the base's at most. */
-  changes: z.array(z.strictObject({ case: z.string(), share: z.string(), counter: z.string(), atMost: z.number().nonnegative() })).optional(),
+  /** Which counts it must change: to at most, or to at least, so many times what they are without it. */
+  changes: z
+    .array(
+      z
+        .strictObject({ case: z.string(), share: z.string(), counter: z.string(), atMost: z.number().nonnegative().optional(), atLeast: z.number().positive().optional() })
+        .refine(({ atMost, atLeast }) => (atMost === undefined) !== (atLeast === undefined), 'a change is stated by atMost or by atLeast'),
+    )
+    .optional(),
   /** What it has the kernel do that counts as a violation of the protocol otherwise (device/window). */
   tolerates: z.array(z.enum(['map-over-other'])).optional(),
 });

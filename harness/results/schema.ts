@@ -66,7 +66,7 @@ export const caseResultSchema = z.object({
   proof: z.array(z.string()),
   /** Counts that the case or the share reports; wire counters when a device serves the share. */
   counters: z.record(z.string(), z.number()),
-  /** Which of them may differ between base and patched kernel, and in which direction. */
+  /** Which of them may differ between base and patched kernel, and in which direction; absent where the case did not get to its end, and so has not counted all. */
   wire: z.record(z.string(), z.enum(['same', 'fewer', 'more'])).optional(),
   /** Only from scenarios that measure. */
   figures: z.array(figureSchema).optional(),

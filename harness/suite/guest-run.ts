@@ -327,7 +327,7 @@ class Session {
       // What failed in a guest that was going down failed for that.
       subtests = subtests.map((subtest) => (BAD.has(subtest.status) ? { ...subtest, status: 'xfail' } : subtest));
     }
-    this.#tell(one.name, { ...verdict, ...((end.flaky || judged.flaky) && !BAD.has(verdict.status) ? { flaky: true as const } : {}), subtests, splats: splats.map((splat) => (judged.unexpected.includes(splat) ? splat : { ...splat, expected: true as const })), seconds: outcome.seconds, proof, files: [...files], counters: { ...outcome.counters }, ...(outcome.figures.length === 0 ? {} : { figures: [...outcome.figures] }), ...(one.definition.wire === undefined ? {} : { wire: { ...one.definition.wire } }) });
+    this.#tell(one.name, { ...verdict, ...((end.flaky || judged.flaky) && !BAD.has(verdict.status) ? { flaky: true as const } : {}), subtests, splats: splats.map((splat) => (judged.unexpected.includes(splat) ? splat : { ...splat, expected: true as const })), seconds: outcome.seconds, proof, files: [...files], counters: { ...outcome.counters }, ...(outcome.figures.length === 0 ? {} : { figures: [...outcome.figures] }), ...(one.definition.wire === undefined || outcome.cutShort === true || outcome.end !== undefined ? {} : { wire: { ...one.definition.wire } }) });
   }
 
   #splatTitles(window: string): string[] {

@@ -28,6 +28,8 @@ export interface RawOutcome {
   readonly counters: Readonly<Record<string, number>>;
   readonly figures: readonly Figure[];
   readonly seconds: number;
+  /** Its script threw outside of its subtests: what comes after that was not counted. */
+  readonly cutShort?: true;
   /** Set when the case did not end by itself. */
   readonly end?: { readonly kind: 'timeout'; readonly reason: string } | { readonly kind: 'trouble'; readonly trouble: Trouble };
 }
@@ -188,6 +190,7 @@ async function runScript(one: Case, script: (context: CaseContext) => Promise<vo
   // The same marks as run-case.sh, in the same kernel log.
   const mark = (text: string) => guest.shell.run(['sh', '-c', `echo "fuselage: ${text}" > /dev/kmsg`]);
   const problems: string[] = [];
+  let cutShort = false;
   await mark(`begin ${one.name}`);
   try {
     if (erofs !== undefined) await erofs.must(['mkdir', '-p', erofs.directory]);
@@ -196,6 +199,7 @@ async function runScript(one: Case, script: (context: CaseContext) => Promise<vo
     await script(context);
   } catch (error) {
     if (error instanceof InterruptedError) throw error;
+    cutShort = true;
     problems.push(`the script ended early: ${error instanceof Error ? error.message : String(error)}`);
   } finally {
     // What a script still holds would keep the actors from ending.
@@ -205,5 +209,5 @@ async function runScript(one: Case, script: (context: CaseContext) => Promise<vo
     await mark(`end ${one.name}`);
   }
   if (subtests.length === 0) problems.push('the script ran no subtest');
-  return { subtests, problems, proofs, counters, figures };
+  return { subtests, problems, proofs, counters, figures, ...(cutShort ? { cutShort } : {}) };
 }

@@ -43,11 +43,23 @@ describe('counters', () => {
     expect(compare(...repeated, one(1, { REMOVEMAPPING: 80 }))[0]).toEqual(['REMOVEMAPPING', 80, 80, true]);
   });
 
-  it('of cases that failed, or have no rules, are not compared', () => {
-    expect(compare(one(0, { REMOVEMAPPING: 1 }), one(1, { REMOVEMAPPING: 9 }, { status: 'fail' }))).toEqual([]);
+  it('of cases that failed with the base, that did not get to their end, or have no rules, are not compared', () => {
+    expect(compare(one(0, { REMOVEMAPPING: 1 }, { status: 'fail' }), one(1, { REMOVEMAPPING: 9 }))).toEqual([]);
+    expect(compare(one(0, { REMOVEMAPPING: 1 }), one(1, { REMOVEMAPPING: 9 }, { status: 'timeout' }))).toEqual([]);
+    const cutShort = one(1, { REMOVEMAPPING: 9 }, { status: 'fail' });
+    delete cutShort.wire;
+    expect(compare(one(0, { REMOVEMAPPING: 1 }), cutShort)).toEqual([]);
     const plain = one(0, { REMOVEMAPPING: 1 });
     delete plain.wire;
     expect(compare(plain, { ...plain, kernel: 1 })).toEqual([]);
+  });
+
+  it('of a case that failed under the patched kernel alone are compared by their rules', () => {
+    const failed = one(1, { REMOVEMAPPING: 524, SETUPMAPPING: 2, GETATTR: 3 }, { status: 'fail' });
+    expect(compare(one(0, { REMOVEMAPPING: 5, SETUPMAPPING: 2 }), failed)).toEqual([
+      ['REMOVEMAPPING', 5, 524, false],
+      ['SETUPMAPPING', 2, 2, true],
+    ]);
   });
 
   it('that moved against their rule are regressions, with both numbers', () => {

@@ -4,7 +4,8 @@ import type { CaseResult, CounterRow, Row } from '../results/schema.ts';
 
 /**
  * Sets the counts of base and patched kernel side by side: those that a case has a rule for, and what
- * else differs in such a case. With repetitions the median of each side counts.
+ * else differs in such a case. With repetitions the median of each side counts. A case that failed under
+ * the patched kernel alone is compared as well, by its rules: the count is often why it failed.
  */
 export function compareCounters(cases: readonly CaseResult[], baseKernel: number, patchedKernel: number): CounterRow[] {
   const rows: CounterRow[] = [];
@@ -15,9 +16,8 @@ export function compareCounters(cases: readonly CaseResult[], baseKernel: number
     seen.add(key);
     const side = (kernel: number) => cases.filter((other) => other.name === one.name && other.share === one.share && other.kernel === kernel);
     const [base, patched] = [side(baseKernel), side(patchedKernel)];
-    // A case that did not get to its end has counted half of what it counts.
-    if (![...base, ...patched].every(({ status }) => status === 'pass' || status === 'xfail' || status === 'xpass') || base.length === 0 || patched.length === 0) continue;
-    const names = new Set([...Object.keys(one.wire), ...[...base, ...patched].flatMap(({ counters }) => Object.keys(counters))]);
+    if (base.length === 0 || patched.length === 0 || !base.every(isWhole) || !patched.every((run) => isWhole(run) || (run.status === 'fail' && run.wire !== undefined))) continue;
+    const names = new Set([...Object.keys(one.wire), ...(patched.every(isWhole) ? [...base, ...patched].flatMap(({ counters }) => Object.keys(counters)) : [])]);
     for (const counter of names) {
       const rule = one.wire[counter];
       const values = { base: median(base.map(({ counters }) => counters[counter] ?? 0)), patched: median(patched.map(({ counters }) => counters[counter] ?? 0)) };
@@ -27,6 +27,9 @@ export function compareCounters(cases: readonly CaseResult[], baseKernel: number
   }
   return rows;
 }
+
+/** A case that did not get to its end has counted half of what it counts. */
+const isWhole = ({ status }: CaseResult) => status === 'pass' || status === 'xfail' || status === 'xpass';
 
 /** A count that moved where its case says that it must not is a regression like any other. */
 export function rowsOf(counters: readonly CounterRow[], reproduce: (row: CounterRow) => string): Row[] {
