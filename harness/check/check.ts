@@ -134,7 +134,7 @@ export function judge(
 
 /** The command that means this check, on whatever share and cases are put behind it. */
 function commandOf({ tree, series, flavor, fragmentFiles }: CheckRequest): string {
-  const words = ['--tree', tree.reproduce, ...series.flatMap((one) => one.reproduce), ...fragmentFiles.flatMap((file) => ['--config', file])];
+  const words = ['--tree', tree.reproduce, ...(tree.commit === undefined ? [] : ['--base', tree.commit]), ...series.flatMap((one) => one.reproduce), ...fragmentFiles.flatMap((file) => ['--config', file])];
   if (flavor.name !== DEFAULT_FLAVOR) words.push('--flavor', flavor.name);
   return `fuselage check ${words.map((word) => quote(word)).join(' ')}`;
 }

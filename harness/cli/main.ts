@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { Command, CommanderError } from 'commander';
+import { addBisect, addBisectStep } from './bisect.ts';
 import { addBuild } from './build.ts';
 import { addCheck } from './check.ts';
 import { addDoctor } from './doctor.ts';
@@ -20,7 +21,7 @@ const program = new Command('fuselage')
   .showHelpAfterError('(see --help)')
   .addHelpText('after', '\nExit codes: 0 nothing regressed, 1 regressed or failed, 2 bad usage or input, 3 the infrastructure failed.');
 
-for (const add of [addStart, addSetup, addDoctor, addFetch, addBuild, addRun, addCheck, addMutants, addTrace, addShell, addReproduce, addList]) add(program);
+for (const add of [addStart, addSetup, addDoctor, addFetch, addBuild, addRun, addCheck, addBisect, addBisectStep, addMutants, addTrace, addShell, addReproduce, addList]) add(program);
 for (const command of program.commands) command.exitOverride().showHelpAfterError('(see --help)');
 
 try {

@@ -21,7 +21,7 @@ const KEPT_RUNS = 20;
 
 export const collect = (value: string, previous: readonly string[] = []): string[] => [...previous, value];
 
-const positive = (value: string): number => {
+export const positive = (value: string): number => {
   const number = Number(value);
   if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('give a whole number from 1');
   return number;

@@ -8,7 +8,7 @@ import { withLock } from './lock.ts';
 import type { Emit } from './progress.ts';
 
 /** What the cache keeps, a folder each. */
-export type CacheKind = 'apt' | 'sources' | 'prebuilt' | 'toolbox' | 'builds' | 'workshops' | 'cases' | 'guests' | 'images' | 'probes' | 'coverage' | 'sparse';
+export type CacheKind = 'apt' | 'sources' | 'prebuilt' | 'toolbox' | 'builds' | 'workshops' | 'cases' | 'guests' | 'images' | 'probes' | 'coverage' | 'sparse' | 'bisections';
 
 const SEAL = '.fuselage-entry.json';
 

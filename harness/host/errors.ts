@@ -37,10 +37,13 @@ export type ErrorCode =
   | 'vm.no-accelerator'
   | 'guest.unreachable'
   | 'share.server-died'
+  | 'bisect.nothing'
+  | 'bisect.end'
+  | 'bisect.no-verdict'
   | 'interrupted';
 
-/** Exit codes of the program (DESIGN, rule 2); 130 is the shell's convention for Ctrl-C. */
-export type ExitCode = 0 | 1 | 2 | 3 | 130;
+/** Exit codes of the program (DESIGN, rule 2); 130 is the shell's convention for Ctrl-C; 125 and 255 are for `git bisect run`. */
+export type ExitCode = 0 | 1 | 2 | 3 | 125 | 130 | 255;
 
 export interface ErrorDetails {
   /** What the user can do about it: one imperative sentence. */

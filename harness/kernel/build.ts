@@ -9,7 +9,7 @@ import { InfrastructureError, InputError, KernelError } from '../host/errors.ts'
 import { contentId } from '../host/hash.ts';
 import { withStep, type Step } from '../host/progress.ts';
 import { applySeries } from './apply.ts';
-import { fragmentFor } from './configuration.ts';
+import { fragmentFor, type Wanted } from './configuration.ts';
 import { fragmentText, type Flavor } from './flavor.ts';
 import { keepNotes, withProfiles } from './gcov.ts';
 import type { KernelImage } from './image.ts';
@@ -24,6 +24,11 @@ export interface BuildRequest {
   readonly flavor: Flavor;
   /** The user's own Kconfig fragments, on top of the flavor's. */
   readonly fragmentFiles: readonly string[];
+  /**
+   * Kconfig lines on top of all, which olddefconfig may drop if it can not have them. Kernels that differ in them alone
+   * are built in one workshop, one after another.
+   */
+  readonly wishes?: string;
   /** Directories below the tree whose C files count which of their lines are executed; only with the flavor gcov. */
   readonly profile?: readonly string[];
 }
@@ -44,7 +49,8 @@ const FORMAT = '2';
 const EXPECTED_LINES = 2_200;
 
 /** Kconfig files that a series changes ask for a new configuration. */
-const configurationId = (tree: Tree, fragments: string, files: Parameters<typeof kconfigChanges>[0]): string => contentId({ tree: tree.id, fragments, kconfig: kconfigChanges(files) });
+const configurationId = (tree: Tree, { fragments, wishes }: Wanted, files: Parameters<typeof kconfigChanges>[0]): string =>
+  contentId({ tree: tree.id, fragments, kconfig: kconfigChanges(files), ...(wishes === '' ? {} : { wishes }) });
 
 /**
  * Builds a kernel, or finds it built. Incremental on whatever was built last of the same tree, flavor and
@@ -53,9 +59,8 @@ const configurationId = (tree: Tree, fragments: string, files: Parameters<typeof
 export async function buildKernel(context: Context, request: BuildRequest): Promise<Build> {
   const startedMilliseconds = performance.now();
   const { tree, series, flavor, profile = [] } = request;
-  const [text, toolchain] = await Promise.all([fragmentText(flavor, request.fragmentFiles), identifyToolchain()]);
-  const fragments = fragmentFor(tree.version, text);
-  const id = contentId({ format: FORMAT, tree: tree.id, series: series.map((one) => one.id).join(' '), fragments, toolchain, ...(profile.length === 0 ? {} : { profile: profile.join(' ') }) });
+  const { id, fragments, toolchain } = await identify(request);
+  const wanted: Wanted = { fragments, wishes: request.wishes ?? '' };
   const title = [`Linux ${tree.version}`, ...series.map((one) => one.title)].join(' + ') + ` (${flavor.name})`;
   // Applied even when the build is cached: what applies with fuzz is to be said every time.
   const applied = await applySeries(tree, series);
@@ -68,8 +73,8 @@ export async function buildKernel(context: Context, request: BuildRequest): Prom
         step.advance({ note: 'preparing the source' });
         await workshop.sync(tree, await withProfiles(tree, applied.files, profile));
         await compile(workshop, {
-          fragments,
-          configurationId: configurationId(tree, fragments, applied.files),
+          wanted,
+          configurationId: configurationId(tree, wanted, applied.files),
           title,
           step,
           log: join(directory, 'build.log'),
@@ -97,16 +102,27 @@ export async function buildKernel(context: Context, request: BuildRequest): Prom
   };
 }
 
+async function identify({ tree, series, flavor, fragmentFiles, wishes = '', profile = [] }: BuildRequest) {
+  const [text, toolchain] = await Promise.all([fragmentText(flavor, fragmentFiles), identifyToolchain()]);
+  const fragments = fragmentFor(tree.version, text);
+  const id = contentId({ format: FORMAT, tree: tree.id, series: series.map((one) => one.id).join(' '), fragments, toolchain, ...(wishes === '' ? {} : { wishes }), ...(profile.length === 0 ? {} : { profile: profile.join(' ') }) });
+  return { id, fragments, toolchain };
+}
+
+/** What the build of a request is named by, whether it is there, can be made, or not. */
+export const identifyBuild = async (request: BuildRequest): Promise<string> => (await identify(request)).id;
+
 const workshopKey = (tree: Tree, fragments: string, toolchain: string): string => contentId({ format: FORMAT, family: tree.family, fragments, toolchain });
 
 /** Lends out where a kernel is built, its source in place and configured: for single objects, beside its builds. */
-export async function inWorkshop<T>(context: Context, { tree, series, flavor, fragmentFiles }: BuildRequest, work: (objects: string, make: Make) => Promise<T>): Promise<T> {
+export async function inWorkshop<T>(context: Context, { tree, series, flavor, fragmentFiles, wishes = '' }: BuildRequest, work: (objects: string, make: Make) => Promise<T>): Promise<T> {
   const [text, toolchain, applied] = await Promise.all([fragmentText(flavor, fragmentFiles), identifyToolchain(), applySeries(tree, series)]);
   const fragments = fragmentFor(tree.version, text);
   return await Workshop.use(context, workshopKey(tree, fragments, toolchain), async (workshop) => {
     await workshop.sync(tree, applied.files);
     const make = await makeIn(workshop);
-    await workshop.configureOnce(configurationId(tree, fragments, applied.files), fragments, (targets) => make(['-s', ...targets]));
+    const wanted: Wanted = { fragments, wishes };
+    await workshop.configureOnce(configurationId(tree, wanted, applied.files), wanted, (targets) => make(['-s', ...targets]));
     return await work(workshop.objects, make);
   });
 }
@@ -168,11 +184,11 @@ async function makeIn(workshop: Workshop): Promise<Make> {
 
 async function compile(
   workshop: Workshop,
-  options: { readonly fragments: string; readonly configurationId: string; readonly title: string; readonly step: Step; readonly log: string; readonly warnings: string },
+  options: { readonly wanted: Wanted; readonly configurationId: string; readonly title: string; readonly step: Step; readonly log: string; readonly warnings: string },
 ): Promise<void> {
   const make = await makeIn(workshop);
   options.step.advance({ note: 'configuring' });
-  await workshop.configureOnce(options.configurationId, options.fragments, (targets) => make(['-s', ...targets]));
+  await workshop.configureOnce(options.configurationId, options.wanted, (targets) => make(['-s', ...targets]));
   const startedMilliseconds = performance.now();
   const lines: string[] = [];
   try {

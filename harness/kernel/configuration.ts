@@ -49,6 +49,14 @@ export function lostSymbols(wanted: ReadonlyMap<string, string>, config: Readonl
   return [...wanted].filter(([symbol, value]) => (config.get(symbol) ?? 'n') !== value).map(([symbol]) => symbol);
 }
 
+/** What a kernel is configured from. */
+export interface Wanted {
+  /** Every symbol of these is there afterwards, or there is no kernel. */
+  readonly fragments: string;
+  /** On top; what can not be had is left out. */
+  readonly wishes: string;
+}
+
 /**
  * Configures `objectDirectory` from tinyconfig with fragments on top, and verifies that every symbol
  * asked for is there: olddefconfig drops what it can not set without a word.
@@ -56,20 +64,21 @@ export function lostSymbols(wanted: ReadonlyMap<string, string>, config: Readonl
 export async function configure(options: {
   readonly source: string;
   readonly objectDirectory: string;
-  readonly fragments: string;
+  readonly wanted: Wanted;
   readonly make: (targets: readonly string[]) => Promise<void>;
 }): Promise<void> {
-  const { source, objectDirectory, fragments, make } = options;
-  const wanted = parseFragment(fragments);
+  const { source, objectDirectory, make } = options;
+  const { fragments, wishes } = options.wanted;
+  const [wanted, wished] = [parseFragment(fragments), parseFragment(wishes)];
   const config = join(objectDirectory, '.config');
   await make(['tinyconfig']);
-  const lines = [...wanted].map(([symbol, value]) => (value === 'n' ? `# ${symbol} is not set` : `${symbol}=${value}`));
+  const lines = [...new Map([...wanted, ...wished])].map(([symbol, value]) => (value === 'n' ? `# ${symbol} is not set` : `${symbol}=${value}`));
   await appendFile(config, `${lines.join('\n')}\n`);
   await make(['olddefconfig']);
   const got = parseFragment(await readFile(config, 'utf8'));
   const optional = symbolsIfDefined(fragments);
   const lost: string[] = [];
-  for (const symbol of lostSymbols(wanted, got)) if (!optional.has(symbol) || (await definedIn(source, symbol)).length > 0) lost.push(symbol);
+  for (const symbol of lostSymbols(wanted, got)) if (!wished.has(symbol) && !optional.has(symbol) || (await definedIn(source, symbol)).length > 0) lost.push(symbol);
   if (lost.length === 0) return;
   const reasons = await Promise.all(lost.map((symbol) => whyLost(source, symbol, wanted.get(symbol) ?? '', got)));
   throw new InputError('config.symbol-lost', `not set after olddefconfig: ${reasons.join('; ')}`, {

@@ -32,14 +32,14 @@ export async function readSeries(name: string, tree: Tree): Promise<Series> {
       hint: 'give a directory with a series file, an mbox, a .patch file, or a name of `fuselage list`',
     });
   const reproduce = ['--series', name];
-  const ofMailbox = ({ patches, cover, baseCommit }: Mailbox): Series => ({ ...assemble(cover ?? basename(path), patches, reproduce), ...(baseCommit === undefined ? {} : { baseCommit }) });
+  const ofMailbox = ({ patches, cover, baseCommit }: Mailbox): Series => ({ ...seriesOf(cover ?? basename(path), patches, reproduce), ...(baseCommit === undefined ? {} : { baseCommit }) });
   if (!status.isDirectory()) return ofMailbox(await readPatchFile(path));
   if (isMaildir(path)) return ofMailbox(await splitMails(path, basename(path)));
   const manifest = await readManifest(path);
   const directory = manifest === undefined ? path : await forVersion(path, name, tree);
   const names = await listPatches(directory);
   const patches = await Promise.all(names.map((entry) => readPatchFile(join(directory, entry))));
-  const series = assemble(manifest?.title ?? basename(path), patches.flatMap((file) => file.patches), reproduce);
+  const series = seriesOf(manifest?.title ?? basename(path), patches.flatMap((file) => file.patches), reproduce);
   return manifest === undefined ? series : { ...series, manifest };
 }
 
@@ -63,7 +63,7 @@ export async function readRange(range: string, tree: Tree): Promise<Series> {
   });
   if (output.exitCode !== 0)
     throw new InputError('series.unreadable', `git knows no range ${range}`, { hint: 'check it with git log', detail: output.stderr.trim() });
-  return assemble(range, (await splitMails(Buffer.from(output.stdout), range)).patches, ['--range', range]);
+  return seriesOf(range, (await splitMails(Buffer.from(output.stdout), range)).patches, ['--range', range]);
 }
 
 async function locate(name: string): Promise<string> {
@@ -88,10 +88,11 @@ async function forVersion(path: string, name: string, tree: Tree): Promise<strin
 
 /** The first so many patches of several series put one on another, as one series. */
 export function prefixOf(series: readonly Series[], count: number): Series {
-  return assemble(`the first ${count} of ${series.map(({ title }) => title).join(', ')}`, series.flatMap(({ patches }) => patches).slice(0, count), []);
+  return seriesOf(`the first ${count} of ${series.map(({ title }) => title).join(', ')}`, series.flatMap(({ patches }) => patches).slice(0, count), []);
 }
 
-function assemble(title: string, patches: readonly Patch[], reproduce: readonly string[]): Series {
+/** Patches as a series; `reproduce` is empty for one that no option means. @throws InputError where there is none */
+export function seriesOf(title: string, patches: readonly Patch[], reproduce: readonly string[] = []): Series {
   if (patches.length === 0) throw new InputError('series.empty', `${title} holds no patch`, { hint: 'give a series with at least one diff' });
   return { id: sha256(patches.map(({ text }) => text).join('\0')).slice(0, 20), title, patches, reproduce };
 }

@@ -22,6 +22,8 @@ export interface Tree {
   readonly reproduce: string;
   /** Local changes of a git work tree, as a patch (bytes as latin1) on top of its commit. */
   readonly localChanges?: string;
+  /** Of a git tree that was asked for at a commit: which. */
+  readonly commit?: string;
   /** The git directory, for `--range`. */
   readonly git?: string;
   /** A file's content and mode, or undefined where the tree has none. */
@@ -38,26 +40,43 @@ export async function openTree(context: Context, name: string, options: { readon
     const hint = `use a directory, or one of ${Object.keys(PACKAGED_KERNELS).join(', ')}`;
     throw new InputError('tree.unknown-version', `no such tree: ${name}`, { hint });
   }
-  const version = await kernelVersion(path);
-  const top = await attempt(['git', '-C', path, 'rev-parse', '--show-toplevel', '--absolute-git-dir']);
-  const [topLevel, gitDirectory] = top.stdout.split('\n');
-  if (top.exitCode === 0 && topLevel === path && gitDirectory !== undefined)
-    return await gitTree(path, gitDirectory, version, options.commit);
+  const repository = await repositoryAt(path);
+  if (repository !== undefined) return await gitTree(path, repository, options.commit);
   if (options.commit !== undefined)
     throw new InputError('tree.no-git', `${name} is no git tree`, { hint: 'give a git tree, or leave the commit out' });
-  return await plainTree(path, version);
+  return await plainTree(path, await kernelVersion(path));
+}
+
+interface Repository {
+  readonly gitDirectory: string;
+  /** The same for all work trees of a repository. */
+  readonly commonDirectory: string;
+  /** A mirror: there is no work tree, and so nothing that is not committed. */
+  readonly bare: boolean;
+}
+
+/** The repository whose top a directory is, if it is one. */
+async function repositoryAt(path: string): Promise<Repository | undefined> {
+  const answer = await attempt(['git', '-C', path, 'rev-parse', '--path-format=absolute', '--git-dir', '--git-common-dir', '--is-bare-repository', '--show-toplevel']);
+  const [gitDirectory, commonDirectory, bare, topLevel] = answer.stdout.split('\n');
+  if (gitDirectory === undefined || commonDirectory === undefined || gitDirectory === '') return undefined;
+  if (bare === 'true') return gitDirectory === path ? { gitDirectory, commonDirectory, bare: true } : undefined;
+  return answer.exitCode === 0 && topLevel === path ? { gitDirectory, commonDirectory, bare: false } : undefined;
 }
 
 async function isDirectory(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isDirectory() === true;
 }
 
-/** @throws InputError where the directory is no kernel source. */
 async function kernelVersion(path: string): Promise<string> {
-  const makefile = await readFile(join(path, 'Makefile'), 'utf8').catch(() => '');
+  return versionOf(path, await readFile(join(path, 'Makefile'), 'utf8').catch(() => ''), await isDirectory(join(path, 'scripts/kconfig')));
+}
+
+/** @throws InputError where what `path` holds is no kernel source. */
+function versionOf(path: string, makefile: string, hasKconfig: boolean): string {
   const field = (name: string) => new RegExp(`^${name} = (\\d+)$`, 'm').exec(makefile)?.[1];
   const [version, patchlevel, sublevel] = ['VERSION', 'PATCHLEVEL', 'SUBLEVEL'].map(field);
-  if (version === undefined || patchlevel === undefined || !(await isDirectory(join(path, 'scripts/kconfig'))))
+  if (version === undefined || patchlevel === undefined || !hasKconfig)
     throw new InputError('tree.not-a-kernel', `${path} is no Linux kernel source (no top Makefile with VERSION, or no scripts/kconfig)`, {
       hint: 'point --tree at the top directory of a kernel tree, or give a version such as 6.12',
     });
@@ -87,7 +106,8 @@ async function packagedTree(context: Context, version: string): Promise<Tree> {
   };
 }
 
-async function gitTree(path: string, gitDirectory: string, version: string, commit = 'HEAD'): Promise<Tree> {
+async function gitTree(path: string, { gitDirectory, commonDirectory, bare }: Repository, asked: string | undefined): Promise<Tree> {
+  const commit = asked ?? 'HEAD';
   // Never the user's index: a status that refreshes it would write to the user's repository.
   const env = { GIT_OPTIONAL_LOCKS: '0', GIT_DIR: gitDirectory };
   const git = (args: readonly string[], more: Readonly<Record<string, string>> = {}) => run(['git', ...args], { env: { ...env, ...more } });
@@ -97,14 +117,17 @@ async function gitTree(path: string, gitDirectory: string, version: string, comm
   const id = resolved.stdout.trim();
   const treeId = (await git(['rev-parse', `${id}^{tree}`])).trim();
   const described = (await git(['log', '-1', '--format=%h ("%s")', id])).trim();
-  const localChanges = commit === 'HEAD' ? await localChangesOf(path, env) : '';
+  const makefile = await attempt(['git', 'show', `${treeId}:Makefile`], { env });
+  const version = versionOf(path, makefile.stdout, (await git(['ls-tree', treeId, '--', 'scripts/kconfig'])) !== '');
+  const localChanges = commit === 'HEAD' && !bare ? await localChangesOf(path, env) : '';
   return {
     id: contentId({ git: treeId, localChanges: sha256(localChanges) }),
-    family: contentId({ gitDirectory }),
+    family: contentId({ gitDirectory: commonDirectory }),
     title: `Linux ${version} ${described}${localChanges === '' ? '' : ' with local changes'}`,
     version,
     reproduce: path,
     git: gitDirectory,
+    ...(asked === undefined || asked === 'HEAD' ? {} : { commit: id }),
     ...(localChanges === '' ? {} : { localChanges }),
     read: async (file) => {
       const listed = await git(['ls-tree', '-z', treeId, '--', file]);

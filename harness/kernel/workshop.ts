@@ -6,7 +6,7 @@ import { run } from '../host/command.ts';
 import type { Context } from '../host/context.ts';
 import { withLock } from '../host/lock.ts';
 import type { ChangedFile } from './apply.ts';
-import { configure, kernelMake } from './configuration.ts';
+import { configure, kernelMake, type Wanted } from './configuration.ts';
 import type { Tree } from './tree.ts';
 import { absorbWarnings, type Warnings } from './warnings.ts';
 
@@ -92,11 +92,11 @@ export class Workshop {
     await this.#save({ ...this.state, changed: [...files.keys()] });
   }
 
-  /** Configures the object directory unless it already is so; `id` stands for fragments and Kconfig files. */
-  async configureOnce(id: string, fragments: string, make: (targets: readonly string[]) => Promise<void>): Promise<void> {
+  /** Configures the object directory unless it already is so; `id` stands for what is wanted and for Kconfig files. */
+  async configureOnce(id: string, wanted: Wanted, make: (targets: readonly string[]) => Promise<void>): Promise<void> {
     if (this.state.configurationId === id) return;
     await this.#save({ ...this.state, configurationId: '' });
-    await configure({ source: this.source, objectDirectory: this.objects, fragments, make });
+    await configure({ source: this.source, objectDirectory: this.objects, wanted, make });
     await this.#save({ ...this.state, configurationId: id });
   }
 

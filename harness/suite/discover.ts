@@ -14,6 +14,8 @@ export interface Case {
   readonly definition: CaseDefinition;
   /** Its C source, for a case that has one. */
   readonly source?: string;
+  /** What it is written in: another content, another case. */
+  readonly files: readonly string[];
 }
 
 /** All cases of a directory laid out as cases/AREA/NAME.case.ts, in name order. */
@@ -27,7 +29,8 @@ export async function discoverCases(root: string = join(repositoryRoot, 'cases')
       const definition = module.default;
       if (definition === undefined || !('program' in definition || 'run' in definition) || definition.proof.length === 0)
         throw new InputError('case.invalid', `${name} has no default export made by defineCase, or states no proof`, { hint: 'see README, "How to add a case"' });
-      found.push({ name, definition, ...('program' in definition ? { source: join(directory, definition.program) } : {}) });
+      const source = 'program' in definition ? join(directory, definition.program) : undefined;
+      found.push({ name, definition, ...(source === undefined ? {} : { source }), files: [join(directory, file), ...(source === undefined ? [] : [source])] });
     }
   }
   return found.sort((a, b) => a.name.localeCompare(b.name));
