@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Rooms import downwards only: each may use those below it in this list, and nothing above.
-const ROOMS = ['cli', 'bisect', 'check', 'report', 'suite', 'share', 'guest', 'vm', 'kernel', 'erofs', 'toolbox', 'device', 'verdict', 'results', 'host'];
+const ROOMS = ['cli', 'nightly', 'bisect', 'check', 'report', 'suite', 'share', 'guest', 'vm', 'kernel', 'erofs', 'toolbox', 'device', 'verdict', 'results', 'host'];
 
 module.exports = {
   forbidden: [

@@ -40,6 +40,10 @@ export type ErrorCode =
   | 'bisect.nothing'
   | 'bisect.end'
   | 'bisect.no-verdict'
+  | 'nightly.config'
+  | 'nightly.history'
+  | 'nightly.shard'
+  | 'nightly.queue'
   | 'interrupted';
 
 /** Exit codes of the program (DESIGN, rule 2); 130 is the shell's convention for Ctrl-C; 125 and 255 are for `git bisect run`. */

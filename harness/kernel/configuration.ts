@@ -78,7 +78,7 @@ export async function configure(options: {
   const got = parseFragment(await readFile(config, 'utf8'));
   const optional = symbolsIfDefined(fragments);
   const lost: string[] = [];
-  for (const symbol of lostSymbols(wanted, got)) if (!wished.has(symbol) && !optional.has(symbol) || (await definedIn(source, symbol)).length > 0) lost.push(symbol);
+  for (const symbol of lostSymbols(wanted, got)) if (!wished.has(symbol) && (!optional.has(symbol) || (await definedIn(source, symbol)).length > 0)) lost.push(symbol);
   if (lost.length === 0) return;
   const reasons = await Promise.all(lost.map((symbol) => whyLost(source, symbol, wanted.get(symbol) ?? '', got)));
   throw new InputError('config.symbol-lost', `not set after olddefconfig: ${reasons.join('; ')}`, {

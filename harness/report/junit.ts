@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { create } from 'xmlbuilder2';
+import { rolePrefix } from './words.ts';
 import { BAD, type CaseResult, type Results, type Status } from '../results/schema.ts';
 
 /** JUnit XML as CI systems read it: a suite a case run, a testcase a subtest. */
@@ -8,7 +9,7 @@ export function renderJunit(results: Results): string {
   for (const one of results.cases) {
     const rows = rowsOf(one);
     const suite = root.ele('testsuite', {
-      name: `${results.kernels.length > 1 ? `${results.kernels[one.kernel]?.role ?? ''}.` : ''}${one.share}.${one.name}`,
+      name: `${rolePrefix(results, one, '.')}${one.share}.${one.name}`,
       tests: rows.length,
       failures: rows.filter(({ status }) => BAD.has(status)).length,
       skipped: rows.filter(({ status }) => isSkip(status)).length,

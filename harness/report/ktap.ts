@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+import { rolePrefix } from './words.ts';
 import { BAD, type CaseResult, type Results, type Status } from '../results/schema.ts';
 
 /** KTAP (Documentation/dev-tools/ktap.rst): one result a case, its subtests nested below it. */
@@ -21,8 +22,7 @@ export function renderKtap(results: Results): string {
 }
 
 function caseName(results: Results, one: CaseResult): string {
-  const role = results.kernels.length > 1 ? `${results.kernels[one.kernel]?.role ?? ''} ` : '';
-  return `${role}${one.share} ${one.name}${one.repetition > 1 ? ` (${one.repetition})` : ''}`;
+  return `${rolePrefix(results, one, ' ')}${one.share} ${one.name}${one.repetition > 1 ? ` (${one.repetition})` : ''}`;
 }
 
 function resultLine(number: number, name: string, status: Status, reason: string | undefined): string {

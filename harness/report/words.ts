@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import { BAD, type Coverage, type PatchReport, type Results, type Row, type Status } from '../results/schema.ts';
+import { BAD, type CaseResult, type Coverage, type PatchReport, type Results, type Row, type Status } from '../results/schema.ts';
 
 type Check = NonNullable<Results['check']>;
 
@@ -12,6 +12,12 @@ export const orderRows = (rows: readonly Row[]): Row[] => [...rows].sort((a, b) 
 export function countedRows({ rows, sameRows }: Check): string {
   const counts = CLASSES.map((name) => [name, rows.filter((row) => row.class === name).length] as const).filter(([, count]) => count > 0);
   return [...counts.map(([name, count]) => `${count} ${name}`), `${sameRows} same`].join(', ');
+}
+
+/** "patched." where base and patched kernel are told apart. */
+export function rolePrefix({ kernels }: Pick<Results, 'kernels'>, { kernel }: Pick<CaseResult, 'kernel'>, separator: string): string {
+  const role = kernels[kernel]?.role ?? 'only';
+  return role === 'only' ? '' : `${role}${separator}`;
 }
 
 /** "pass -> fail"; with repetitions the rates, their 95 % intervals and what they allow to say. */

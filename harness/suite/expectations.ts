@@ -36,15 +36,28 @@ export async function readExpectations(root: string = join(repositoryRoot, 'case
   for (const area of (await readdir(root, { withFileTypes: true })).filter((entry) => entry.isDirectory())) {
     const file = join(root, area.name, 'expectations.yaml');
     const text = await readFile(file, 'utf8').catch(() => undefined);
-    if (text === undefined) continue;
-    const parsed = z.array(expectationSchema).safeParse(parse(text));
-    if (!parsed.success)
-      throw new InputError('expectation.invalid', `${area.name}/expectations.yaml: ${z.prettifyError(parsed.error).replaceAll('\n', ' ')}`, {
-        hint: 'every entry needs case, shares, kernels, reason, owner and expires',
-      });
-    found.push(...parsed.data.map((entry) => ({ ...entry, file: `cases/${area.name}/expectations.yaml` })));
+    if (text !== undefined) found.push(...parseExpectations(text, `cases/${area.name}/expectations.yaml`));
   }
   return found;
+}
+
+/** Reads files of the user's own. @throws InputError for one that is not there, or no list of expectations */
+export async function readExpectationFiles(files: readonly string[]): Promise<Expectation[]> {
+  const texts = await Promise.all(
+    files.map(async (file) => {
+      const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+        throw new InputError('expectation.invalid', `can not read the expectations ${file}`, { hint: 'check the path', cause });
+      });
+      return parseExpectations(text, file);
+    }),
+  );
+  return texts.flat();
+}
+
+function parseExpectations(text: string, file: string): Expectation[] {
+  const parsed = z.array(expectationSchema).safeParse(parse(text));
+  if (parsed.success) return parsed.data.map((entry) => ({ ...entry, file }));
+  throw new InputError('expectation.invalid', `${file}: ${z.prettifyError(parsed.error).replaceAll('\n', ' ')}`, { hint: 'every entry needs case, shares, kernels, reason, owner and expires' });
 }
 
 export function inKernelRange(range: string, release: string): boolean {

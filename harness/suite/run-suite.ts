@@ -14,7 +14,7 @@ import type { DeviceSettings, Share } from '../share/share.ts';
 import { Toolbox } from '../toolbox/toolbox.ts';
 import { probeAccelerator } from '../vm/accelerator.ts';
 import { programsOf, type Case } from './discover.ts';
-import { ExpectationBook, readExpectations } from './expectations.ts';
+import { ExpectationBook, readExpectationFiles, readExpectations } from './expectations.ts';
 import type { GuestDebugging, GuestPlan } from './guest-plan.ts';
 import { infrastructureLine, runGuestPlan } from './guest-run.ts';
 import { casesFor } from './suitable.ts';
@@ -36,6 +36,8 @@ export interface SuiteRequest {
   readonly repeat?: number;
   /** Asked before each round but the first, with what was found until then: whether no further round is needed. */
   readonly enough?: (found: readonly CaseResult[]) => boolean;
+  /** Expectation files on top of those that lie beside the cases. */
+  readonly expectationFiles?: readonly string[];
   /** For whoever wants to look at a guest while it lives. */
   readonly debug?: GuestDebugging;
   readonly out: string;
@@ -73,7 +75,7 @@ export async function runSuite(context: Context, request: SuiteRequest, listener
   const accelerator = { name: probe.accelerator, reason: probe.reason };
   listener.onPlan?.({ accelerator, qemuVersion: qemu.version, roles: request.kernels.map(({ role }) => role), guests: plans.length, cases: plans.reduce((sum, plan) => sum + plan.cases.length, 0) });
 
-  const expectations = new ExpectationBook(await readExpectations());
+  const expectations = new ExpectationBook([...(await readExpectations()), ...(await readExpectationFiles(request.expectationFiles ?? []))]);
   const found: CaseResult[] = [];
   const guests: Results['guests'] = [];
   const infrastructure: string[] = [];

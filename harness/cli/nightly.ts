@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import { readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import pc from 'picocolors';
+import { quote } from 'zx';
+import type { Context } from '../host/context.ts';
+import { InputError } from '../host/errors.ts';
+import { cellsOf, shardsOf } from '../nightly/cells.ts';
+import { readConfig, type NightlyConfig } from '../nightly/config.ts';
+import { History } from '../nightly/history.ts';
+import { mergeNights, runNight, type NightPlan } from '../nightly/nightly.ts';
+import { runCell } from '../nightly/run-cell.ts';
+import { trendsSince } from '../nightly/trends.ts';
+import { NIGHTLY_REPORTS, type NightlyFormat } from '../report/nightly/reports.ts';
+import { renderNightlyPage } from '../report/nightly/page.ts';
+import { cellLine } from '../report/nightly/text.ts';
+import { nightlyExitCode, nightlySchema, type Nightly } from '../results/nightly.ts';
+import type { Trends } from '../results/trends.ts';
+import { discoverCases } from '../suite/discover.ts';
+import { readExpectationFiles } from '../suite/expectations.ts';
+import { ensurePackages } from '../toolbox/packages.ts';
+import { commandLine, liveListener, outputDirectory, positive } from './options.ts';
+import { inSession } from './session.ts';
+
+export interface NightlyOptions {
+  readonly config: string;
+  readonly shard?: { readonly index: number; readonly of: number };
+  readonly full?: boolean;
+  readonly jobs?: number;
+  readonly history?: string;
+  readonly plan?: boolean;
+  readonly format: NightlyFormat;
+  readonly out?: string;
+}
+
+const shard = (text: string): { index: number; of: number } => {
+  const [, index, of] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
+  const found = { index: Number(index), of: Number(of) };
+  if (!(found.index >= 1 && found.index <= found.of)) throw new InvalidArgumentError('give a part of a whole, such as 2/5');
+  return found;
+};
+
+export const formatOption = (): Option => new Option('--format <format>', 'what is printed to stdout').choices(Object.keys(NIGHTLY_REPORTS)).default('terminal');
+
+export function addNightly(program: Command): void {
+  program
+    .command('nightly')
+    .description('judge trees x refs x flavors x shares x suites: what changed since the last green night')
+    .requiredOption('--config <file>', 'YAML; ci/nightly.yaml is an example')
+    .addOption(new Option('--shard <i/n>', 'only this part of the night; `fuselage merge` joins them').argParser(shard))
+    .option('--full', 'judge what has not changed as well')
+    .option('--jobs <n>', 'guests at a time (default: one a core)', positive)
+    .option('--history <file>', 'SQLite file of the nights before (default: what the configuration says, or one below the cache)')
+    .option('--plan', 'print the cells and how long they took the last times, and do nothing')
+    .addOption(formatOption())
+    .option('--out <dir>', 'where reports and the records of every guest go (default: below the cache)')
+    .action(async (options: NightlyOptions) => {
+      await inSession(async (session) => {
+        const { context, display } = session;
+        const config = await readConfig(options.config);
+        // Told now, and not in the middle of the night.
+        await readExpectationFiles(config.expectations);
+        const history = openHistory(context, config, options);
+        try {
+          const plan = planOf(config, options, history);
+          if (options.plan === true) {
+            process.stdout.write(plan.cells.map(({ id }) => `${(history.seconds(id)?.toFixed(0) ?? '-').padStart(6)} s  ${plan.shard === undefined || plan.shard.cells.some((cell) => cell.id === id) ? id : pc.dim(id)}\n`).join(''));
+            return 0;
+          }
+          await ensurePackages(context);
+          const cases = await discoverCases();
+          const out = await outputDirectory(context, options.out);
+          const night = history.beginNight(new Date().toISOString(), commandLine());
+          const document = await runNight(
+            plan,
+            async (cell) => await runCell(context, cell, { config, cases, memory: history, full: options.full === true, night, out, command: plan.command, ...(options.jobs === undefined ? {} : { jobs: options.jobs }) }, liveListener(session)),
+            (result) => {
+              history.record(night, result);
+              display.line(cellLine(result));
+            },
+          );
+          history.prune(config.retentionDays);
+          await reportNight(document, options.format, out, trendsSince(history, daysBefore(document.startedAt, 90)));
+          return nightlyExitCode(document);
+        } finally {
+          history.close();
+        }
+      });
+    });
+}
+
+export function addMerge(program: Command): void {
+  program
+    .command('merge')
+    .description('join the shards of a night into one report')
+    .argument('<file...>', 'nightly.json of every shard')
+    .option('--history <file>', 'record the night there as well')
+    .addOption(formatOption())
+    .option('--out <dir>', 'where the reports go (default: below the cache)')
+    .action(async (files: string[], options: { readonly history?: string; readonly format: NightlyFormat; readonly out?: string }) => {
+      await inSession(async ({ context }) => {
+        const document = mergeNights(await Promise.all(files.map(async (file) => ({ file, night: await readNight(file) }))));
+        const out = await outputDirectory(context, options.out);
+        let trends: Trends | undefined;
+        if (options.history !== undefined) {
+          const history = History.open(resolve(options.history));
+          try {
+            const night = history.beginNight(document.startedAt, document.command);
+            for (const one of document.cells) history.record(night, one);
+            trends = trendsSince(history, daysBefore(document.startedAt, 90));
+          } finally {
+            history.close();
+          }
+        }
+        await reportNight(document, options.format, out, trends);
+        return nightlyExitCode(document);
+      });
+    });
+}
+
+/** Where the nights before are. */
+export const openHistory = (context: Context, config: Pick<NightlyConfig, 'history'> | undefined, options: { readonly history?: string }): History =>
+  History.open(options.history === undefined ? (config?.history ?? join(context.cache.root, 'nightly', 'history.sqlite')) : resolve(options.history));
+
+/** The command that means this night, whichever part of it runs here. */
+export const nightCommand = ({ config, full }: Pick<NightlyOptions, 'config' | 'full'>): string => `fuselage nightly --config ${quote(config)}${full === true ? ' --full' : ''}`;
+
+export function planOf(config: NightlyConfig, options: NightlyOptions, history: Pick<History, 'seconds'>): NightPlan {
+  const cells = cellsOf(config);
+  const common = { command: nightCommand(options), cells };
+  if (options.shard === undefined) return common;
+  const { index, of } = options.shard;
+  return { ...common, shard: { index, of, cells: shardsOf(cells, of, (cell) => history.seconds(cell))[index - 1] ?? [] } };
+}
+
+/** Days as the calendar has them; by the night's own date, not by the clock. */
+export const daysBefore = (startedAt: string, days: number): string => new Date(Date.parse(startedAt) - days * 86_400_000).toISOString();
+
+async function readNight(file: string): Promise<Nightly> {
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new InputError('nightly.shard', `can not read ${file}`, { hint: 'give the nightly.json of every shard', cause });
+  });
+  try {
+    return nightlySchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new InputError('nightly.shard', `${file} is no nightly.json of this version`, { hint: 'was it written to its end?', cause });
+  }
+}
+
+/** Prints what was asked for, and writes every form below the output directory. */
+export async function reportNight(night: Nightly, format: NightlyFormat, out: string, trends?: Trends): Promise<void> {
+  process.stdout.write(NIGHTLY_REPORTS[format](night));
+  const files: Readonly<Partial<Record<NightlyFormat, string>>> = { json: 'nightly.json', junit: 'junit.xml', ktap: 'results.ktap', kcidb: 'kcidb.json', mail: 'mail.txt' };
+  for (const [name, file] of Object.entries(files)) await writeFile(join(out, file), NIGHTLY_REPORTS[name as NightlyFormat](night));
+  await writeFile(join(out, 'report.html'), renderNightlyPage({ night, ...(trends === undefined ? {} : { trends }) }));
+  process.stderr.write(`results: ${out}\n`);
+}
