@@ -8,7 +8,7 @@ import { addFetch } from './fetch.ts';
 import { addHistory, addReport } from './history.ts';
 import { addList } from './list.ts';
 import { addMutants } from './mutants.ts';
-import { addMerge, addNightly } from './nightly.ts';
+import { addMerge, addNightly, addWorker } from './nightly.ts';
 import { addRun } from './run.ts';
 import { finish } from './session.ts';
 import { addSetup } from './setup.ts';
@@ -23,7 +23,7 @@ const program = new Command('fuselage')
   .showHelpAfterError('(see --help)')
   .addHelpText('after', '\nExit codes: 0 nothing regressed, 1 regressed or failed, 2 bad usage or input, 3 the infrastructure failed.');
 
-for (const add of [addStart, addSetup, addDoctor, addFetch, addBuild, addRun, addCheck, addBisect, addBisectStep, addNightly, addMerge, addHistory, addReport, addMutants, addTrace, addShell, addReproduce, addList]) add(program);
+for (const add of [addStart, addSetup, addDoctor, addFetch, addBuild, addRun, addCheck, addBisect, addBisectStep, addNightly, addWorker, addMerge, addHistory, addReport, addMutants, addTrace, addShell, addReproduce, addList]) add(program);
 for (const command of program.commands) command.exitOverride().showHelpAfterError('(see --help)');
 
 try {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+import { randomUUID } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
@@ -9,13 +10,14 @@ import { InputError } from '../host/errors.ts';
 import { cellsOf, shardsOf } from '../nightly/cells.ts';
 import { readConfig, type NightlyConfig } from '../nightly/config.ts';
 import { History } from '../nightly/history.ts';
-import { mergeNights, runNight, type NightPlan } from '../nightly/nightly.ts';
+import { mergeNights, nightOf, runNight, type NightPlan } from '../nightly/nightly.ts';
+import { dispatch, serve, type Task } from '../nightly/queue.ts';
 import { runCell } from '../nightly/run-cell.ts';
 import { trendsSince } from '../nightly/trends.ts';
 import { NIGHTLY_REPORTS, type NightlyFormat } from '../report/nightly/reports.ts';
 import { renderNightlyPage } from '../report/nightly/page.ts';
 import { cellLine } from '../report/nightly/text.ts';
-import { nightlyExitCode, nightlySchema, type Nightly } from '../results/nightly.ts';
+import { nightlyExitCode, nightlySchema, type Cell, type CellResult, type Nightly } from '../results/nightly.ts';
 import type { Trends } from '../results/trends.ts';
 import { discoverCases } from '../suite/discover.ts';
 import { readExpectationFiles } from '../suite/expectations.ts';
@@ -30,6 +32,8 @@ export interface NightlyOptions {
   readonly jobs?: number;
   readonly history?: string;
   readonly plan?: boolean;
+  readonly queue?: string;
+  readonly queueCa?: string;
   readonly format: NightlyFormat;
   readonly out?: string;
 }
@@ -52,6 +56,8 @@ export function addNightly(program: Command): void {
     .option('--full', 'judge what has not changed as well')
     .option('--jobs <n>', 'guests at a time (default: one a core)', positive)
     .option('--history <file>', 'SQLite file of the nights before (default: what the configuration says, or one below the cache)')
+    .option('--queue <url>', 'have workers judge the cells: redis://host:6379, or rediss:// for TLS')
+    .option('--queue-ca <file>', 'PEM file of the authority behind the certificate of the queue')
     .option('--plan', 'print the cells and how long they took the last times, and do nothing')
     .addOption(formatOption())
     .option('--out <dir>', 'where reports and the records of every guest go (default: below the cache)')
@@ -68,18 +74,25 @@ export function addNightly(program: Command): void {
             process.stdout.write(plan.cells.map(({ id }) => `${(history.seconds(id)?.toFixed(0) ?? '-').padStart(6)} s  ${plan.shard === undefined || plan.shard.cells.some((cell) => cell.id === id) ? id : pc.dim(id)}\n`).join(''));
             return 0;
           }
-          await ensurePackages(context);
-          const cases = await discoverCases();
           const out = await outputDirectory(context, options.out);
-          const night = history.beginNight(new Date().toISOString(), commandLine());
-          const document = await runNight(
-            plan,
-            async (cell) => await runCell(context, cell, { config, cases, memory: history, full: options.full === true, night, out, command: plan.command, ...(options.jobs === undefined ? {} : { jobs: options.jobs }) }, liveListener(session)),
-            (result) => {
-              history.record(night, result);
-              display.line(cellLine(result));
-            },
-          );
+          const full = options.full === true;
+          const onCell = (night: number) => (result: CellResult) => {
+            history.record(night, result);
+            display.line(cellLine(result));
+          };
+          let document: Nightly;
+          if (options.queue === undefined) {
+            await ensurePackages(context);
+            const cases = await discoverCases();
+            const night = history.beginNight(new Date().toISOString(), commandLine());
+            const judge = async (cell: Cell) => await runCell(context, cell, { config, cases, memory: history.memoryOf(cell.id), full, night, out, command: plan.command, ...(options.jobs === undefined ? {} : { jobs: options.jobs }) }, liveListener(session));
+            document = await runNight(plan, judge, onCell(night));
+          } else {
+            const startedAt = new Date().toISOString();
+            const night = history.beginNight(startedAt, commandLine());
+            const tasks = (plan.shard?.cells ?? plan.cells).map((cell) => ({ cell, config, memory: history.memoryOf(cell.id), full, night, command: plan.command }));
+            document = nightOf(plan, await dispatch(context, queueOptions(options), `${startedAt} ${randomUUID()}`, tasks, onCell(night)));
+          }
           history.prune(config.retentionDays);
           await reportNight(document, options.format, out, trendsSince(history, daysBefore(document.startedAt, 90)));
           return nightlyExitCode(document);
@@ -122,6 +135,37 @@ export function addMerge(program: Command): void {
 /** Where the nights before are. */
 export const openHistory = (context: Context, config: Pick<NightlyConfig, 'history'> | undefined, options: { readonly history?: string }): History =>
   History.open(options.history === undefined ? (config?.history ?? join(context.cache.root, 'nightly', 'history.sqlite')) : resolve(options.history));
+
+/** One of many machines that judge cells. */
+export function addWorker(program: Command): void {
+  program
+    .command('worker')
+    .description('judge the cells that `fuselage nightly --queue` puts into a queue, until Ctrl-C')
+    .requiredOption('--queue <url>', 'redis://host:6379, or rediss:// for TLS; the password may be in FUSELAGE_QUEUE_PASSWORD')
+    .option('--queue-ca <file>', 'PEM file of the authority behind the certificate of the queue')
+    .option('--lock-seconds <n>', 'another worker takes over what this one has not been heard of for so long', positive, 60)
+    .option('--jobs <n>', 'guests at a time (default: one a core)', positive)
+    .action(async (options: { readonly queue: string; readonly queueCa?: string; readonly lockSeconds: number; readonly jobs?: number }) => {
+      await inSession(async (session) => {
+        const { context, display } = session;
+        await ensurePackages(context);
+        const cases = await discoverCases();
+        const judge = async (task: Task) =>
+          await runCell(context, task.cell, { ...task, cases, out: await outputDirectory(context, undefined), ...(options.jobs === undefined ? {} : { jobs: options.jobs }) }, liveListener(session));
+        await serve(context, { ...queueOptions(options), lockSeconds: options.lockSeconds }, judge, {
+          onReady: () => {
+            display.line('waiting for cells');
+          },
+          onNote: (text) => {
+            display.line(text);
+          },
+        });
+        return context.signal.aborted ? 130 : 0;
+      });
+    });
+}
+
+const queueOptions = ({ queue, queueCa }: { readonly queue?: string | undefined; readonly queueCa?: string | undefined }) => ({ url: queue ?? '', ...(queueCa === undefined ? {} : { caFile: resolve(queueCa) }) });
 
 /** The command that means this night, whichever part of it runs here. */
 export const nightCommand = ({ config, full }: Pick<NightlyOptions, 'config' | 'full'>): string => `fuselage nightly --config ${quote(config)}${full === true ? ' --full' : ''}`;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
+import { resolve } from 'node:path';
 import pc from 'picocolors';
 import { Cache } from '../host/cache.ts';
 import type { Context } from '../host/context.ts';
 import { explain, FuselageError, InterruptedError, type ExitCode } from '../host/errors.ts';
 import { cacheRoot } from '../host/paths.ts';
+import { SharedStore } from '../host/shared-store.ts';
 import { ProgressDisplay } from '../report/progress-display.ts';
 
 export interface Session {
@@ -27,7 +29,8 @@ export async function inSession(work: (session: Session) => Promise<ExitCode>): 
     } else process.exit(130); // the exit handler of host/child.ts kills what is left
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
-  const cache = new Cache(cacheRoot());
+  const shared = process.env['FUSELAGE_STORE'];
+  const cache = new Cache(cacheRoot(), shared === undefined || shared === '' ? undefined : new SharedStore(resolve(shared)));
   // Work that waits for something that can no longer come would end the program without a word.
   const drained = () => {
     finish(new Error('the program ran out of work before it was done'));

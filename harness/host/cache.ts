@@ -6,9 +6,13 @@ import { InfrastructureError } from './errors.ts';
 import { sha256OfFile } from './hash.ts';
 import { withLock } from './lock.ts';
 import type { Emit } from './progress.ts';
+import type { SharedStore } from './shared-store.ts';
 
 /** What the cache keeps, a folder each. */
 export type CacheKind = 'apt' | 'sources' | 'prebuilt' | 'toolbox' | 'builds' | 'workshops' | 'cases' | 'guests' | 'images' | 'probes' | 'coverage' | 'sparse' | 'bisections';
+
+/** What takes long to make, and is the same on every machine. */
+const SHARED_KINDS: ReadonlySet<CacheKind> = new Set<CacheKind>(['builds', 'cases', 'guests', 'images']);
 
 const SEAL = '.fuselage-entry.json';
 
@@ -34,7 +38,11 @@ interface Request {
  * The seal is checked at every use, and an entry that fails is thrown away and made again.
  */
 export class Cache {
-  constructor(readonly root: string) {}
+  /** @param shared where other machines find what this one has made of `SHARED_KINDS`, and the other way round */
+  constructor(
+    readonly root: string,
+    private readonly shared?: SharedStore,
+  ) {}
 
   path(kind: CacheKind, key: string): string {
     return join(this.root, kind, key);
@@ -73,8 +81,7 @@ export class Cache {
           if (name.startsWith(prefix)) await rm(join(parent, name), { recursive: true, force: true });
         const making = await mkdtemp(join(parent, prefix));
         try {
-          await make(making);
-          await seal(making);
+          await this.#fill(request, making, make);
           await rename(making, path);
         } finally {
           await rm(making, { recursive: true, force: true });
@@ -82,6 +89,43 @@ export class Cache {
         return { path, cached: false };
       },
     );
+  }
+
+  /** From the shared store, or made here and put there. */
+  async #fill({ kind, key, title, signal, emit }: Request, making: string, make: (directory: string) => Promise<void>): Promise<void> {
+    const { shared } = this;
+    const makeHere = async () => {
+      await make(making);
+      await seal(making);
+      return true;
+    };
+    if (shared === undefined || !SHARED_KINDS.has(kind)) {
+      await makeHere();
+      return;
+    }
+    const fetched = async () => {
+      if (await shared.fetch(kind, key, making)) {
+        if ((await damage(making)) === undefined) return true;
+        await shared.forget(kind, key);
+      }
+      for (const name of await readdir(making)) await rm(join(making, name), { recursive: true, force: true });
+      return false;
+    };
+    for (;;) {
+      if (await fetched()) {
+        emit({ type: 'note', text: `${title}: from the shared store` });
+        return;
+      }
+      const onWait = () => {
+        emit({ type: 'note', text: `waiting for another machine that is making ${title}` });
+      };
+      const made = await shared.exclusively(kind, key, signal, onWait, async () => {
+        await makeHere();
+        await shared.publish(kind, key, making);
+        return true;
+      });
+      if (made === true) return;
+    }
   }
 
   async ensureRoot(): Promise<void> {

@@ -24,9 +24,10 @@ const suiteSchema = z.strictObject({
   cases: z.array(z.string()).default([]),
 });
 
-const unique = <T extends { readonly name: string }>(items: readonly T[]) => new Set(items.map((one) => one.name)).size === items.length;
+const unique = (items: readonly { readonly name: string }[]) => new Set(items.map((one) => one.name)).size === items.length;
 
-const configSchema = z.strictObject({
+/** What a configuration file may say. */
+export const configSchema = z.strictObject({
   trees: z.array(treeSchema).min(1).refine(unique, 'two trees of one name'),
   flavors: z.array(z.enum(Object.keys(FLAVORS) as [string, ...string[]])).min(1).default(['fast']),
   suites: z.array(suiteSchema).min(1).refine(unique, 'two suites of one name'),
@@ -74,7 +75,7 @@ type Located = (keys: readonly PropertyKey[]) => number;
 /** The line of the innermost node of a path that is there. */
 function lineOf(document: ReturnType<typeof parseDocument>, lines: LineCounter, keys: readonly PropertyKey[]): number {
   for (let length = keys.length; length >= 0; length--) {
-    const node = document.getIn(keys.slice(0, length), true);
+    const node: unknown = document.getIn(keys.slice(0, length), true);
     if (isNode(node) && node.range) return lines.linePos(node.range[0]).line;
   }
   return 1;

@@ -5,7 +5,7 @@ import Database from 'libsql';
 import { z } from 'zod';
 import { InfrastructureError, InputError } from '../host/errors.ts';
 import type { CellResult, Issue } from '../results/nightly.ts';
-import type { Status } from '../results/schema.ts';
+import { BAD, type Status } from '../results/schema.ts';
 
 /**
  * What nights found, in an SQLite file. A night is a row; a cell of it is written in one transaction with all its rows,
@@ -35,8 +35,19 @@ const MIGRATIONS: readonly string[] = [
 export interface LastGood {
   readonly fingerprint: string;
   readonly startedAt: string;
-  readonly commit?: { readonly id: string; readonly title: string };
+  readonly commit?: { readonly id: string; readonly title: string } | undefined;
 }
+
+/** A cell's past, as plain data: it travels to whichever machine judges the cell. */
+export interface Memory {
+  readonly lastGood?: LastGood | undefined;
+  /** Of what was green the last time it was judged. */
+  readonly greenFingerprint?: string | undefined;
+  /** Rows that failed the last time they were seen, and since when. */
+  readonly failing: readonly { readonly name: string; readonly subtest: string; readonly since: NonNullable<Issue['since']> }[];
+}
+
+const isFailure = (status: Status): boolean => BAD.has(status) || status === 'not-exercised';
 
 /** One row as it was in one night. */
 export interface Entry {
@@ -140,12 +151,17 @@ export class History {
     return z.array(z.object({ night: z.number(), cell: z.string(), name: z.string(), counter: z.string(), value: z.number() })).parse(rows);
   }
 
-  /** The night that began the present row of failures of a row; undefined where its last one was none. */
-  since(cell: string, name: string, subtest: string, isBad: (status: Status) => boolean): Issue['since'] | undefined {
-    const entries = this.entries({ name, cell }).filter((entry) => entry.subtest === subtest);
-    let first: Entry | undefined;
-    for (const entry of entries) first = isBad(entry.status) ? (first ?? entry) : undefined;
-    return first === undefined ? undefined : { night: first.night, startedAt: first.startedAt, ...(first.commit === undefined ? {} : { commit: first.commit }) };
+  /** What whoever judges a cell has to know of the nights before. */
+  memoryOf(cell: string): Memory {
+    const failing = new Map<string, Memory['failing'][number]>();
+    for (const { name, subtest, status, night, startedAt, commit } of this.entries({ cell })) {
+      const key = `${name}\0${subtest}`;
+      // The first of a row of failures is the one that counts.
+      if (!isFailure(status)) failing.delete(key);
+      else if (!failing.has(key)) failing.set(key, { name, subtest, since: { night, startedAt, ...(commit === undefined ? {} : { commit }) } });
+    }
+    const [lastGood, greenFingerprint] = [this.lastGood(cell), this.greenFingerprint(cell)];
+    return { failing: [...failing.values()], ...(lastGood === undefined ? {} : { lastGood }), ...(greenFingerprint === undefined ? {} : { greenFingerprint }) };
   }
 
   /** Forgets what is older than so many days before the newest night; the last green night of each cell stays. @returns cells that were forgotten */

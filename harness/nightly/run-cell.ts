@@ -15,17 +15,14 @@ import { mirrorOf } from '../kernel/mirror.ts';
 import { openTree, type Tree } from '../kernel/tree.ts';
 import type { Bisection } from '../results/bisection.ts';
 import { findingsOf, type Cell, type CellResult, type Finding, type Issue } from '../results/nightly.ts';
-import { BAD, type Results } from '../results/schema.ts';
+import type { Results } from '../results/schema.ts';
 import { shareNamed } from '../share/catalogue.ts';
 import { selectCases, type Case } from '../suite/discover.ts';
 import { runSuite, type SuiteListener } from '../suite/run-suite.ts';
 import { casesFor } from '../suite/suitable.ts';
 import { fingerprintOf } from './cells.ts';
 import type { NightlyConfig } from './config.ts';
-import type { History } from './history.ts';
-
-/** What is known of a cell from the nights before. */
-export type Memory = Pick<History, 'lastGood' | 'greenFingerprint' | 'since' | 'entries'>;
+import type { Memory } from './history.ts';
 
 export interface CellOptions {
   readonly config: NightlyConfig;
@@ -37,8 +34,6 @@ export interface CellOptions {
   readonly out: string;
   readonly command: string;
   readonly jobs?: number;
-  /** A build that another machine has made, and where to put one of ours. */
-  readonly buildOf?: (request: BuildRequest) => Promise<Build>;
 }
 
 /** Opens the tree of a cell; of a remote, at what its ref is now. */
@@ -68,13 +63,13 @@ export async function runCell(context: Context, cell: Cell, options: CellOptions
     if (cases.length === 0) throw new InputError('case.none-matched', `no case of the suite ${cell.suite} suits ${cell.share}`, { hint: 'mend its list of cases' });
     const request: BuildRequest = { tree, series: [], flavor: flavorNamed(cell.flavor), fragmentFiles: [] };
     const fingerprint = await fingerprintOf(await identifyBuild(request), cell.share, cases.flatMap(({ files }) => files), options.config.expectations);
-    const lastGood = options.memory.lastGood(cell.id);
+    const { lastGood, greenFingerprint } = options.memory;
     const known = { ...about, fingerprint, ...(commit === undefined ? {} : { commit }), ...(lastGood === undefined ? {} : { lastGood: { startedAt: lastGood.startedAt, ...(lastGood.commit === undefined ? {} : { commit: lastGood.commit }) } }) };
-    if (!options.full && options.memory.greenFingerprint(cell.id) === fingerprint) return { ...known, outcome: 'unchanged', ...since() };
+    if (!options.full && greenFingerprint === fingerprint) return { ...known, outcome: 'unchanged', ...since() };
 
     let image: Build;
     try {
-      image = await (options.buildOf ?? ((wanted) => buildKernel(context, wanted)))(request);
+      image = await buildKernel(context, request);
     } catch (error) {
       if (!(error instanceof KernelError)) throw error;
       return { ...known, outcome: 'red', reason: error.message, issues: [{ class: 'new', name: 'build', reason: error.message, reproduce: `fuselage build --tree ${tree.reproduce} --flavor ${cell.flavor}` }], ...since() };
@@ -86,7 +81,7 @@ export async function runCell(context: Context, cell: Cell, options: CellOptions
     if (context.signal.aborted) throw new InterruptedError();
     const findings = findingsOf(results);
     const again = await confirm(context, findings, { ...common, cases, out }, options.config.confirm, listener);
-    const issues = findings.map((finding) => issueOf(finding, again, cell, options));
+    const issues = findings.map((finding) => issueOf(finding, again, options));
     const red = issues.some((issue) => issue.class === 'new');
     const bisection = red && options.config.bisect && lastGood?.commit !== undefined && commit !== undefined ? await bisectionFor(context, { name, good: lastGood.commit.id, bad: commit.id }, issues, cell, options, join(out, 'bisection'), listener) : undefined;
     const broken = results.infrastructure.length > 0;
@@ -94,7 +89,7 @@ export async function runCell(context: Context, cell: Cell, options: CellOptions
       ...known,
       outcome: red ? 'red' : broken ? 'no-verdict' : 'green',
       ...(broken ? { reason: results.infrastructure[0] ?? '' } : {}),
-      issues: [...issues, ...mended(results, findings, cell, options)],
+      issues: [...issues, ...mended(results, findings, options)],
       ...(bisection === undefined ? {} : { bisection }),
       results,
       ...since(),
@@ -135,23 +130,21 @@ async function confirm(context: Context, findings: readonly Finding[], request: 
   );
 }
 
-function issueOf(finding: Finding, again: Again, cell: Cell, { memory, night }: CellOptions): Issue {
+function issueOf(finding: Finding, again: Again, { memory, night }: CellOptions): Issue {
   if (finding.class !== 'new') return finding;
   const confirmed = again.get(keyOf(finding));
-  const since = memory.since(cell.id, finding.name, finding.subtest ?? '', (status) => BAD.has(status) || status === 'not-exercised') ?? { night, startedAt: new Date().toISOString() };
-  return { ...finding, ...(confirmed === undefined ? {} : { confirmed }), since };
+  const before = memory.failing.find(({ name, subtest }) => name === finding.name && subtest === (finding.subtest ?? ''));
+  return { ...finding, ...(confirmed === undefined ? {} : { confirmed }), since: before?.since ?? { night, startedAt: new Date().toISOString() } };
 }
 
 /** Rows that were bad the last time they were seen, and are not any more. */
-function mended({ cases }: Results, findings: readonly Finding[], cell: Cell, { memory }: CellOptions): Issue[] {
+function mended({ cases }: Results, findings: readonly Finding[], { memory }: CellOptions): Issue[] {
   const now = new Map(cases.flatMap((one) => [[keyOf({ name: one.name, subtest: '' }), one.status] as const, ...one.subtests.map((subtest) => [keyOf({ name: one.name, subtest: subtest.name }), subtest.status] as const)]));
   const told = new Set(findings.map(keyOf));
-  const before = new Map(memory.entries({ cell: cell.id }).map((entry) => [keyOf(entry), entry]));
-  return [...before.values()]
-    .filter((entry) => BAD.has(entry.status) && now.get(keyOf(entry)) === 'pass' && !told.has(keyOf(entry)))
-    // A case is told of where no subtest of it says more.
-    .filter((entry, _, all) => entry.subtest !== '' || !all.some((other) => other.name === entry.name && other.subtest !== ''))
-    .map(({ name, subtest }) => ({ class: 'fixed', name, ...(subtest === '' ? {} : { subtest }), reason: 'failed the last time, and passes' }));
+  const passes = memory.failing.filter((row) => now.get(keyOf(row)) === 'pass' && !told.has(keyOf(row)));
+  // A case is told of where no subtest of it says more.
+  const named = passes.filter(({ name, subtest }) => subtest !== '' || !passes.some((other) => other.name === name && other.subtest !== ''));
+  return named.map(({ name, subtest }) => ({ class: 'fixed', name, ...(subtest === '' ? {} : { subtest }), reason: 'failed the last time, and passes' }));
 }
 
 /** Who brought the first new failure that always shows; a bisection that can not be is not the night's trouble. */

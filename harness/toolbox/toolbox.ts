@@ -30,10 +30,12 @@ const SETS = {
     ],
   },
   fio: { title: 'fio', packages: ['fio'] },
+  // For tests of the queue alone: whoever has many machines has a server.
+  queue: { title: 'Valkey', packages: ['valkey-server', 'valkey-tools'] },
 } as const;
 
 /** Programs that a case can ask to have in the guest. */
-export type GuestTool = Exclude<keyof typeof SETS, 'base'>;
+export type GuestTool = Exclude<keyof typeof SETS, 'base' | 'queue'>;
 
 /** How a program is started: by its own path, or through the toolbox's dynamic loader. */
 export interface Program {

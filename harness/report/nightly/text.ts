@@ -49,10 +49,10 @@ export function renderNightlyMail(night: Nightly): string {
   const section = (title: string) => lines.push('', title, '-'.repeat(title.length), '');
   lines.push(`Subject: [fuselage] ${headlineOf(night)}`, '');
   say(`${headlineOf(night)}.`);
-  for (const name of ['new', 'fixed', 'known'] as const) {
+  for (const [name, title] of [['new', 'New'], ['fixed', 'Fixed'], ['known', 'Known']] as const) {
     const issues = night.cells.flatMap(({ cell, issues: all }) => all.filter((issue) => issue.class === name).map((issue) => ({ cell, issue })));
     if (issues.length === 0) continue;
-    section(name[0]?.toUpperCase() + name.slice(1));
+    section(title);
     for (const { cell, issue } of issues.slice(0, SHOWN)) {
       say(`${cell.id}: ${rowOf(issue)}${remarksOf(issue) === '' ? '' : `: ${remarksOf(issue)}`}`, '- ');
       if (name === 'new' && issue.reproduce !== undefined) lines.push(`    ${issue.reproduce}`);
