@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { contentId, sha256OfFile } from '../host/hash.ts';
 import { repositoryRoot } from '../host/paths.ts';
 import type { Cell } from '../results/nightly.ts';
+import { readExpectationFiles, readExpectations } from '../suite/expectations.ts';
 import type { NightlyConfig } from './config.ts';
 
 /** Trees x refs x flavors x suites x shares, those that share a build side by side. */
@@ -52,8 +53,10 @@ export function harnessId(): Promise<string> {
   return harness;
 }
 
-/** Stands for everything that a cell's outcome depends on. */
+/** Stands for everything that a cell's outcome depends on. An expectation that has expired since is another thing, too. */
 export async function fingerprintOf(buildId: string, share: string, caseFiles: readonly string[], expectationFiles: readonly string[]): Promise<string> {
-  const digests = await Promise.all([...caseFiles, ...expectationFiles].map(sha256OfFile));
-  return contentId({ build: buildId, share, files: digests.join(' '), harness: await harnessId() });
+  const digests = await Promise.all(caseFiles.map(sha256OfFile));
+  const today = new Date().toISOString().slice(0, 10);
+  const inForce = [...(await readExpectations()), ...(await readExpectationFiles(expectationFiles))].filter(({ expires }) => expires >= today).map(({ file: _, ...entry }) => JSON.stringify(entry));
+  return contentId({ build: buildId, share, files: digests.join(' '), expectations: inForce.sort().join(' '), harness: await harnessId() });
 }

@@ -195,9 +195,17 @@ export class History {
   /** @throws InfrastructureError where the disk is full or another writer does not let go */
   #write<T>(work: () => T): T {
     try {
-      return this.database.transaction(work).immediate();
+      this.database.exec('BEGIN IMMEDIATE');
+      const result = work();
+      this.database.exec('COMMIT');
+      return result;
     } catch (cause) {
       const text = cause instanceof Error ? cause.message : String(cause);
+      try {
+        this.database.exec('ROLLBACK');
+      } catch {
+        // SQLite has rolled back by itself.
+      }
       if (/full|I\/O/i.test(text)) throw new InfrastructureError('disk.full', `the disk of ${this.path} is full or broken (${text})`, { hint: 'free some space; the history is whole, and the cell runs again next night', cause });
       throw new InfrastructureError('nightly.history', `can not write to ${this.path}: ${text}`, { hint: 'is another night holding it?', cause });
     }

@@ -11,7 +11,9 @@ export function qemuArguments(options: MachineOptions & { readonly qmpPath: stri
     // A panic resets (panic=-1) and a reset ends QEMU: its exit is how a crash is noticed at once.
     '-no-reboot',
     '-accel', options.accelerator === 'kvm' ? 'kvm' : 'tcg,thread=multi',
-    '-cpu', options.accelerator === 'kvm' ? 'host' : 'max',
+    // Four levels of page tables: with five an interrupt in identify_cpu(), which forgets all capabilities for a moment, has
+    // KASAN take the direct map for wild memory (docs/findings.md); under emulation a level is a walk less as well.
+    '-cpu', `${options.accelerator === 'kvm' ? 'host' : 'max'},la57=off`,
     '-smp', String(options.cpus),
     // vhost-user back-ends map guest RAM, so it must be shared.
     '-object', `memory-backend-memfd,id=mem,size=${memory},share=on`,
