@@ -3,9 +3,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { repositoryRoot } from '../harness/host/paths.ts';
-import { bundledSeries } from '../harness/kernel/series-manifest.ts';
+import { bundledSeries, type SeriesManifest } from '../harness/kernel/series-manifest.ts';
 import { SHARES } from '../harness/share/catalogue.ts';
 import { discoverCases } from '../harness/suite/discover.ts';
+
+const changesOf = ({ changes = [] }: SeriesManifest): string =>
+  changes.map(({ case: one, counter, atMost, atLeast }) => `${counter} (${one}): ${atLeast === undefined ? `at most ${atMost ?? 0} of before` : `at least ${atLeast} times as many`}`).join('; ');
 
 /** The README with every table made anew between its marks. */
 export async function renderReadme(text: string): Promise<string> {
@@ -20,10 +23,10 @@ export async function renderReadme(text: string): Promise<string> {
   });
   const mutants = (await bundledSeries())
     .filter(({ manifest }) => manifest.kind !== 'forward')
-    .map(({ name, manifest }) => `| ${name.replace('patches/mutants/', '')}${manifest.kind === 'ablation' ? ' (ablation)' : ''} | ${manifest.kernels.join(', ')} | ${(manifest.caughtBy ?? []).map((one) => one.case).join(', ')} |`);
+    .map(({ name, manifest }) => `| ${name.replace('patches/mutants/', '')}${manifest.kind === 'ablation' ? ' (ablation)' : ''} | ${manifest.kernels.join(', ')} | ${[(manifest.caughtBy ?? []).map((one) => one.case).join(', '), changesOf(manifest)].filter(Boolean).join('; ')} |`);
   const series = (await bundledSeries())
     .filter(({ manifest }) => manifest.kind === 'forward')
-    .map(({ name, manifest }) => `| ${name} | ${manifest.kernels.join(', ')} | ${manifest.title} | ${(manifest.changes ?? []).map(({ case: one, counter, atMost }) => `${counter} (${one}): at most ${atMost} of before`).join('; ')} |`);
+    .map(({ name, manifest }) => `| ${name} | ${manifest.kernels.join(', ')} | ${manifest.title} | ${changesOf(manifest)} |`);
   const tables: Readonly<Record<string, readonly string[]>> = {
     cases: ['| area | case | subtests | about |', '|---|---|---|---|', ...cases],
     series: ['| series | for | what it does | promises |', '|---|---|---|---|', ...series],

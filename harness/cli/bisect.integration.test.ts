@@ -76,7 +76,7 @@ describe('a history of twenty commits, one bad, two that do not build and one th
 });
 
 describe('a series', () => {
-  it('of four patches, the third of which fails two times of three, is bisected with so many runs as that takes', async () => {
+  it('of three patches, the second of which fails two times of three, is bisected with so many runs as that takes', async () => {
     const series = join(directory, 'series');
     await mkdir(series);
     const change = async (name: string, file: string, edit: (text: string) => string) => {
@@ -94,12 +94,11 @@ describe('a series', () => {
       await writeFile(before, edit(text));
     };
     await change('one.patch', 'fs/fuse/dir.c', (text) => `${text}\n/* one */\n`);
-    await change('two.patch', 'fs/fuse/file.c', (text) => `${text}\n/* two */\n`);
-    await change('three.patch', 'fs/fuse/inode.c', (text) => text.replace('fc->parallel_dirops = 1;', 'fc->parallel_dirops = get_random_u32_below(3) == 0;'));
-    await change('four.patch', 'fs/fuse/dir.c', (text) => `${text}\n/* four */\n`);
-    await writeFile(join(series, 'series'), 'one.patch\ntwo.patch\nthree.patch\nfour.patch\n');
+    await change('two.patch', 'fs/fuse/inode.c', (text) => text.replace('fc->parallel_dirops = 1;', 'fc->parallel_dirops = get_random_u32_below(3) == 0;'));
+    await change('three.patch', 'fs/fuse/dir.c', (text) => `${text}\n/* three */\n`);
+    await writeFile(join(series, 'series'), 'one.patch\ntwo.patch\nthree.patch\n');
     const bisection = bisectionOf(await fuselage(['bisect', '--tree', KERNEL_UNDER_TEST, '--series', series, ...DIROPS, '--fresh', '--json', '--runs', '8', '--confidence', '0.98']));
-    expect(bisection.culprit).toMatchObject({ id: 'patch 3', title: 'fuse: three.patch' });
+    expect(bisection.culprit).toMatchObject({ id: 'patch 2', title: 'fuse: two.patch' });
     // One that always fails is good after a handful.
     expect(bisection.good.runs).toBeGreaterThan(4);
     expect(bisection.confidence).toBeGreaterThan(0.97);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cache, type CacheKind } from './cache.ts';
 import { InterruptedError } from './errors.ts';
+import type { Emit } from './progress.ts';
 import { Scope } from './scope.ts';
 import { SharedStore } from './shared-store.ts';
 import { temporaryDirectory } from './temporary.ts';
@@ -27,13 +28,16 @@ function machine(store: SharedStore): Machine {
   const cache = new Cache(join(root, `machine${machines++}`));
   const shared = new Cache(cache.root, store);
   const notes: string[] = [];
+  const emit: Emit = (event) => {
+    if ('text' in event) notes.push(event.text);
+  };
   return {
     cache: shared,
     notes,
     obtain: async (key, text, kind = 'builds', signal = new AbortController().signal) => {
       let made = 0;
       await mkdir(join(shared.root, kind), { recursive: true });
-      const { path } = await shared.obtain({ kind, key, title: 'a kernel', signal, emit: (event) => void ('text' in event && notes.push(event.text)) }, async (directory) => {
+      const { path } = await shared.obtain({ kind, key, title: 'a kernel', signal, emit }, async (directory) => {
         made++;
         await mkdir(join(directory, 'sub'));
         await writeFile(join(directory, 'bzImage'), text);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { createHash } from 'node:crypto';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { attempt, run, runBytes } from '../host/command.ts';
 import type { Context } from '../host/context.ts';
@@ -60,8 +60,9 @@ async function repositoryAt(path: string): Promise<Repository | undefined> {
   const answer = await attempt(['git', '-C', path, 'rev-parse', '--path-format=absolute', '--git-dir', '--git-common-dir', '--is-bare-repository', '--show-toplevel']);
   const [gitDirectory, commonDirectory, bare, topLevel] = answer.stdout.split('\n');
   if (gitDirectory === undefined || commonDirectory === undefined || gitDirectory === '') return undefined;
-  if (bare === 'true') return gitDirectory === path ? { gitDirectory, commonDirectory, bare: true } : undefined;
-  return answer.exitCode === 0 && topLevel === path ? { gitDirectory, commonDirectory, bare: false } : undefined;
+  const real = await realpath(path);
+  if (bare === 'true') return gitDirectory === real ? { gitDirectory, commonDirectory, bare: true } : undefined;
+  return answer.exitCode === 0 && topLevel === real ? { gitDirectory, commonDirectory, bare: false } : undefined;
 }
 
 async function isDirectory(path: string): Promise<boolean> {

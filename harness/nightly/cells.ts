@@ -57,6 +57,6 @@ export function harnessId(): Promise<string> {
 export async function fingerprintOf(buildId: string, share: string, caseFiles: readonly string[], expectationFiles: readonly string[]): Promise<string> {
   const digests = await Promise.all(caseFiles.map(sha256OfFile));
   const today = new Date().toISOString().slice(0, 10);
-  const inForce = [...(await readExpectations()), ...(await readExpectationFiles(expectationFiles))].filter(({ expires }) => expires >= today).map(({ file: _, ...entry }) => JSON.stringify(entry));
+  const inForce = [...(await readExpectations()), ...(await readExpectationFiles(expectationFiles))].filter(({ expires }) => expires >= today).map((entry) => JSON.stringify({ ...entry, file: '' }));
   return contentId({ build: buildId, share, files: digests.join(' '), expectations: inForce.sort().join(' '), harness: await harnessId() });
 }

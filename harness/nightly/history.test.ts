@@ -38,7 +38,7 @@ const day = (number: number): string => new Date(Date.UTC(2026, 0, number)).toIS
 
 /** A night a day: '.' green, 'x' red, '!' without a verdict. */
 function nights(history: History, outcomes: string, more: (index: number) => Partial<CellResult> = () => ({})): void {
-  for (const [index, mark] of [...outcomes].entries()) {
+  for (const [index, mark] of outcomes.split('').entries()) {
     const night = history.beginNight(day(index + 1), 'fuselage nightly');
     history.record(night, judged(cell, mark === '.' ? 'green' : mark === 'x' ? 'red' : 'no-verdict', { startedAt: day(index + 1), commit: { id: String(index + 1).padStart(40, '0'), title: `commit ${index + 1}` }, ...more(index) }));
   }
