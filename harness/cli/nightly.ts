@@ -6,7 +6,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import pc from 'picocolors';
 import { quote } from 'zx';
 import type { Context } from '../host/context.ts';
-import { InputError } from '../host/errors.ts';
+import { FuselageError, InputError } from '../host/errors.ts';
 import { cellsOf, shardsOf } from '../nightly/cells.ts';
 import { readConfig, type NightlyConfig } from '../nightly/config.ts';
 import { History } from '../nightly/history.ts';
@@ -77,8 +77,14 @@ export function addNightly(program: Command): void {
           const out = await outputDirectory(context, options.out);
           const full = options.full === true;
           const onCell = (night: number) => (result: CellResult) => {
-            history.record(night, result);
             display.line(cellLine(result));
+            try {
+              history.record(night, result);
+            } catch (error) {
+              // The report has it all the same, and the next night judges the cell again.
+              if (!(error instanceof FuselageError)) throw error;
+              context.emit({ type: 'warning', text: `${result.cell.id} is not in the history: ${error.line}` });
+            }
           };
           let document: Nightly;
           if (options.queue === undefined) {

@@ -21,13 +21,16 @@ ${night !== undefined && html`<h2>Again</h2><pre>${night.command}</pre>`}
   return page.text;
 }
 
+/** A cell's name, which a narrow screen may break where it has a slash. */
+const nameOf = (cell: string): Markup => html`${cell.split('/').map((part, at) => html`${at > 0 && html`/<wbr>`}${part}`)}`;
+
 const COLORS: Readonly<Record<Issue['class'], string>> = { new: 'bad', known: 'look', fixed: 'good' };
 
 function issues({ cells: all }: Nightly): Markup {
   const found = (['new', 'fixed', 'known'] as const).flatMap((name) => all.flatMap(({ cell, issues: own }) => own.filter((issue) => issue.class === name).map((issue) => ({ cell, issue }))));
   if (found.length === 0) return html`<p class="good">Nothing is new, known or fixed.</p>`;
-  return html`<h2>Issues</h2><div class="wide"><table id="issues"><tr><th></th><th>cell</th><th>row</th></tr>${found.map(
-    ({ cell, issue }) => html`<tr><td class="${COLORS[issue.class]}">${issue.class}</td><td>${cell.id}</td><td>${issue.name}${issue.subtest !== undefined && html`<div>${issue.subtest}</div>`}<div class="soft">${remarksOf(issue)}</div>${issue.class === 'new' && issue.reproduce !== undefined && html`<code class="soft">${issue.reproduce}</code>`}</td></tr>`,
+  return html`<h2>Issues</h2><div class="wide"><table id="issues"><tr><th></th><th>what and where</th></tr>${found.map(
+    ({ cell, issue }) => html`<tr><td class="${COLORS[issue.class]}">${issue.class}</td><td><div class="soft">${nameOf(cell.id)}</div>${issue.name}${issue.subtest !== undefined && html`<div>${issue.subtest}</div>`}<div class="soft">${remarksOf(issue)}</div>${issue.class === 'new' && issue.reproduce !== undefined && html`<code class="soft">${issue.reproduce}</code>`}</td></tr>`,
   )}</table></div>`;
 }
 
@@ -36,13 +39,13 @@ const OUTCOMES: Readonly<Record<CellResult['outcome'], string>> = { green: 'good
 function cells({ cells: all }: Nightly): Markup {
   return html`<h2>Cells</h2><div class="wide"><table id="cells"><tr><th>cell</th><th></th><th>commit</th><th class="number">s</th></tr>${all.map(
     ({ cell, outcome, reason, commit, seconds, bisection }) =>
-      html`<tr><td>${cell.id}${reason !== undefined && html`<div class="soft">${reason}</div>`}${bisection?.culprit !== undefined && html`<div class="bad">since ${bisection.culprit.id.slice(0, 12)} ${bisection.culprit.title}</div>`}</td><td class="${OUTCOMES[outcome]}">${outcome}</td><td>${commit !== undefined && html`<code>${commit.id.slice(0, 12)}</code> ${commit.title}`}</td><td class="number">${seconds.toFixed(0)}</td></tr>`,
+      html`<tr><td>${nameOf(cell.id)}${reason !== undefined && html`<div class="soft">${reason}</div>`}${bisection?.culprit !== undefined && html`<div class="bad">since ${bisection.culprit.id.slice(0, 12)} ${bisection.culprit.title}</div>`}</td><td class="${OUTCOMES[outcome]}">${outcome}</td><td>${commit !== undefined && html`<code>${commit.id.slice(0, 12)}</code> ${commit.title}`}</td><td class="number">${seconds.toFixed(0)}</td></tr>`,
   )}</table></div>`;
 }
 
 function rows({ rows: all, nights, since }: Trends): Markup {
   const row = (one: RowTrend) =>
-    html`<tr><td>${one.cell}</td><td>${one.name}${one.subtest !== '' && html`<div>${one.subtest}</div>`}</td><td class="number">${one.failed} of ${one.runs}<div class="soft">${Math.round(100 * one.low)} to ${Math.round(100 * one.high)} %</div></td><td>${one.firstSeen?.startedAt.slice(0, 10) ?? ''}</td><td>${one.lastSeen?.startedAt.slice(0, 10) ?? ''}</td><td>${strip(one.recent)}</td></tr>`;
+    html`<tr><td>${nameOf(one.cell)}</td><td>${one.name}${one.subtest !== '' && html`<div>${one.subtest}</div>`}</td><td class="number">${one.failed} of ${one.runs}<div class="soft">${Math.round(100 * one.low)} to ${Math.round(100 * one.high)} %</div></td><td>${one.firstSeen?.startedAt.slice(0, 10) ?? ''}</td><td>${one.lastSeen?.startedAt.slice(0, 10) ?? ''}</td><td>${strip(one.recent)}</td></tr>`;
   return html`<h2>What failed in ${nights} nights since ${since.slice(0, 10)}</h2>${
     all.length === 0 ? html`<p class="good">Nothing.</p>` : html`<div class="wide"><table id="trends"><tr><th>cell</th><th>row</th><th class="number">failed</th><th>first seen</th><th>last seen</th><th>nights</th></tr>${all.map(row)}</table></div>`
   }`;
@@ -60,7 +63,7 @@ function counters(all: readonly CounterTrend[]): Markup | false {
   const moved = (one: CounterTrend) => Number(new Set(one.points.map(({ value }) => value)).size > 1);
   const sorted = [...all].sort((a, b) => moved(b) - moved(a));
   return html`<h2>Counters</h2><div class="wide"><table id="counters"><tr><th>cell</th><th>counter</th><th class="number">last</th><th>nights</th></tr>${sorted.map(
-    (one) => html`<tr><td>${one.cell}</td><td>${one.name}<div>${one.counter}</div></td><td class="number">${one.points.at(-1)?.value ?? ''}</td><td>${line(one)}</td></tr>`,
+    (one) => html`<tr><td>${nameOf(one.cell)}</td><td>${one.name}<div>${one.counter}</div></td><td class="number">${one.points.at(-1)?.value ?? ''}</td><td>${line(one)}</td></tr>`,
   )}</table></div>`;
 }
 
