@@ -35,7 +35,7 @@ export function caseLine(one: CaseResult, kernelRole: string | undefined): strin
 /** The summary on one screen: worst first, then how to see it again. */
 export function renderTerminal(results: Results): string {
   const lines: string[] = ['', ...headline(results)];
-  if (results.check !== undefined) lines.push(...patchLines(results.check.patches), ...coverageLines(results.check.coverage), ...checkRows(results.check.rows), ...splatLines(results), ...wire(results.check.counters), ...claims(results));
+  if (results.check !== undefined) lines.push(...patchLines(results.check.patches), ...checkRows(results.check.rows), ...wire(results.check.counters), ...splatLines(results), ...claims(results), ...coverageLines(results.check.coverage));
   else lines.push(...byShare(results), ...failures(results));
   lines.push(...figureTables(results));
   for (const note of results.expectations) lines.push(pc.magenta(`${note.kind}: ${note.text}`));
