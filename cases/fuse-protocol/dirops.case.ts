@@ -4,7 +4,7 @@ import { counted, defineCase, mounted } from '../../harness/suite/define-case.ts
 
 const PROCESSES = 4;
 /** Requests of a process that waits for nobody. */
-const TRIPS = 50;
+const TRIPS = 300;
 
 export default defineCase({
   title: 'PARALLEL_DIROPS: lookups under one directory run side by side if it was agreed on, one by one if not',

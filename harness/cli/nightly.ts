@@ -77,7 +77,6 @@ export function addNightly(program: Command): void {
           const out = await outputDirectory(context, options.out);
           const full = options.full === true;
           const onCell = (night: number) => (result: CellResult) => {
-            display.line(cellLine(result));
             try {
               history.record(night, result);
             } catch (error) {
@@ -85,6 +84,8 @@ export function addNightly(program: Command): void {
               if (!(error instanceof FuselageError)) throw error;
               context.emit({ type: 'warning', text: `${result.cell.id} is not in the history: ${error.line}` });
             }
+            // Said when it is kept: whoever has read it may pull the plug.
+            display.line(cellLine(result));
           };
           let document: Nightly;
           if (options.queue === undefined) {
