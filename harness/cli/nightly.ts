@@ -7,13 +7,12 @@ import pc from 'picocolors';
 import { quote } from 'zx';
 import type { Context } from '../host/context.ts';
 import { FuselageError, InputError } from '../host/errors.ts';
-import { cellsOf, shardsOf } from '../nightly/cells.ts';
 import { readConfig, type NightlyConfig } from '../nightly/config.ts';
 import { History } from '../nightly/history.ts';
-import { mergeNights, nightOf, runNight, type NightPlan } from '../nightly/nightly.ts';
+import { mergeNights, nightOf, planOf, runNight } from '../nightly/nightly.ts';
 import { dispatch, serve, type Task } from '../nightly/queue.ts';
 import { runCell } from '../nightly/run-cell.ts';
-import { trendsSince } from '../nightly/trends.ts';
+import { daysBefore, trendsSince } from '../nightly/trends.ts';
 import { NIGHTLY_REPORTS, type NightlyFormat } from '../report/nightly/reports.ts';
 import { renderNightlyPage } from '../report/nightly/page.ts';
 import { cellLine } from '../report/nightly/text.ts';
@@ -37,6 +36,9 @@ export interface NightlyOptions {
   readonly format: NightlyFormat;
   readonly out?: string;
 }
+
+/** What the page of a night looks back on. */
+const TREND_DAYS = 90;
 
 const shard = (text: string): { index: number; of: number } => {
   const [, index, of] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
@@ -69,7 +71,7 @@ export function addNightly(program: Command): void {
         await readExpectationFiles(config.expectations);
         const history = openHistory(context, config, options);
         try {
-          const plan = planOf(config, options, history);
+          const plan = planOf(config, nightCommand(options), options.shard, (cell) => history.seconds(cell));
           if (options.plan === true) {
             process.stdout.write(plan.cells.map(({ id }) => `${(history.seconds(id)?.toFixed(0) ?? '-').padStart(6)} s  ${plan.shard === undefined || plan.shard.cells.some((cell) => cell.id === id) ? id : pc.dim(id)}\n`).join(''));
             return 0;
@@ -101,7 +103,7 @@ export function addNightly(program: Command): void {
             document = nightOf(plan, await dispatch(context, queueOptions(options), `${startedAt} ${randomUUID()}`, tasks, onCell(night)));
           }
           history.prune(config.retentionDays);
-          await reportNight(document, options.format, out, trendsSince(history, daysBefore(document.startedAt, 90)));
+          await reportNight(document, options.format, out, trendsSince(history, daysBefore(document.startedAt, TREND_DAYS)));
           return nightlyExitCode(document);
         } finally {
           history.close();
@@ -128,7 +130,7 @@ export function addMerge(program: Command): void {
           try {
             const night = history.beginNight(document.startedAt, document.command);
             for (const one of document.cells) history.record(night, one);
-            trends = trendsSince(history, daysBefore(document.startedAt, 90));
+            trends = trendsSince(history, daysBefore(document.startedAt, TREND_DAYS));
           } finally {
             history.close();
           }
@@ -172,21 +174,10 @@ export function addWorker(program: Command): void {
     });
 }
 
-const queueOptions = ({ queue, queueCa }: { readonly queue?: string | undefined; readonly queueCa?: string | undefined }) => ({ url: queue ?? '', ...(queueCa === undefined ? {} : { caFile: resolve(queueCa) }) });
-
 /** The command that means this night, whichever part of it runs here. */
-export const nightCommand = ({ config, full }: Pick<NightlyOptions, 'config' | 'full'>): string => `fuselage nightly --config ${quote(config)}${full === true ? ' --full' : ''}`;
+const nightCommand = ({ config, full }: Pick<NightlyOptions, 'config' | 'full'>): string => `fuselage nightly --config ${quote(config)}${full === true ? ' --full' : ''}`;
 
-export function planOf(config: NightlyConfig, options: NightlyOptions, history: Pick<History, 'seconds'>): NightPlan {
-  const cells = cellsOf(config);
-  const common = { command: nightCommand(options), cells };
-  if (options.shard === undefined) return common;
-  const { index, of } = options.shard;
-  return { ...common, shard: { index, of, cells: shardsOf(cells, of, (cell) => history.seconds(cell))[index - 1] ?? [] } };
-}
-
-/** Days as the calendar has them; by the night's own date, not by the clock. */
-export const daysBefore = (startedAt: string, days: number): string => new Date(Date.parse(startedAt) - days * 86_400_000).toISOString();
+const queueOptions = ({ queue, queueCa }: { readonly queue?: string | undefined; readonly queueCa?: string | undefined }) => ({ url: queue ?? '', ...(queueCa === undefined ? {} : { caFile: resolve(queueCa) }) });
 
 async function readNight(file: string): Promise<Nightly> {
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cache, type CacheKind } from './cache.ts';
 import { InterruptedError } from './errors.ts';
@@ -82,6 +83,19 @@ describe('a store that caches share', () => {
     await writeFile(join(shared.root, 'blobs', blob), 'bad');
     expect(await machine(shared).obtain('k', 'again')).toEqual({ content: 'again', made: 1 });
     expect(await machine(shared).obtain('k', 'never')).toEqual({ content: 'again', made: 0 });
+  });
+
+  it('a claim of a machine that is gone is taken over, and not before', async () => {
+    const shared = new SharedStore(join(root, 'gone'), 3);
+    await mkdir(join(shared.root, 'claims'), { recursive: true });
+    await writeFile(join(shared.root, 'claims/builds-k'), '');
+    const one = machine(shared);
+    const waiting = one.obtain('k', 'x');
+    await sleep(1_500);
+    expect(await readdir(join(shared.root, 'claims'))).toEqual(['builds-k']);
+    expect(one.notes).toEqual(['waiting for another machine that is making a kernel']);
+    expect(await waiting).toEqual({ content: 'x', made: 1 });
+    expect(await readdir(join(shared.root, 'claims'))).toEqual([]);
   });
 
   it('whoever waits for another machine can be interrupted', async () => {

@@ -21,7 +21,10 @@ const LOOK_SECONDS = 1;
  * there whole or not at all; what does not match its digest is not used.
  */
 export class SharedStore {
-  constructor(readonly root: string) {}
+  constructor(
+    readonly root: string,
+    private readonly claimSeconds: number = CLAIM_SECONDS,
+  ) {}
 
   /** Unpacks an entry into an empty directory. @returns whether there is one */
   async fetch(kind: string, key: string, into: string): Promise<boolean> {
@@ -77,7 +80,7 @@ export class SharedStore {
       announced = true;
       // By how long it stays as it is, by our own clock: clocks of machines differ.
       const time = (await stat(claim).catch(() => undefined))?.mtimeMs;
-      if (time !== undefined && time === seen.time && performance.now() - seen.sinceMilliseconds > CLAIM_SECONDS * 1_000) await rm(claim, { force: true });
+      if (time !== undefined && time === seen.time && performance.now() - seen.sinceMilliseconds > this.claimSeconds * 1_000) await rm(claim, { force: true });
       else if (time !== undefined && time !== seen.time) seen = { time, sinceMilliseconds: performance.now() };
       await sleep(LOOK_SECONDS * 1_000, undefined, { signal }).catch(() => {
         throw new InterruptedError();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import { InputError } from '../host/errors.ts';
 import { NIGHTLY_VERSION, type Cell, type CellResult, type Nightly } from '../results/nightly.ts';
+import { cellsOf, shardsOf } from './cells.ts';
+import type { NightlyConfig } from './config.ts';
 
 export interface NightPlan {
   readonly command: string;
@@ -8,6 +10,12 @@ export interface NightPlan {
   readonly cells: readonly Cell[];
   /** Those that are judged here; all where it is left out. */
   readonly shard?: { readonly index: number; readonly of: number; readonly cells: readonly Cell[] };
+}
+
+/** All cells of a configuration, and those of one shard, cut by how long cells took. */
+export function planOf(config: NightlyConfig, command: string, shard: { readonly index: number; readonly of: number } | undefined, secondsOf: (cell: string) => number | undefined): NightPlan {
+  const cells = cellsOf(config);
+  return { command, cells, ...(shard === undefined ? {} : { shard: { ...shard, cells: shardsOf(cells, shard.of, secondsOf)[shard.index - 1] ?? [] } }) };
 }
 
 /** Judges cell after cell and hands each on as soon as it is judged. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import type { Cell, CellResult } from '../results/nightly.ts';
-import { countTotals, RESULTS_VERSION, type CaseResult, type Results, type Status } from '../results/schema.ts';
+import { sampleResults } from '../report/sample.ts';
+import { countTotals, type CaseResult, type Results, type Status } from '../results/schema.ts';
 
 export const cellNamed = (suite: string, more: Partial<Cell> = {}): Cell => {
   const cell = { tree: 'stable', ref: 'master', flavor: 'fast', share: 'device-dax', suite, ...more };
@@ -27,22 +28,12 @@ export const caseResult = (status: Status, more: Partial<CaseResult> = {}): Case
   ...more,
 });
 
-export const resultsOf = (cases: CaseResult[]): Results => ({
-  schema: 'fuselage-results',
-  version: RESULTS_VERSION,
-  command: 'fuselage nightly --config n.yaml',
-  startedAt: '2026-11-20T01:00:00.000Z',
-  seconds: 12,
-  accelerator: { name: 'tcg', reason: 'no KVM' },
-  qemu: { version: '11.1.3', origin: 'toolbox' },
-  kernels: [{ role: 'only', id: '0123', title: 'Linux 6.12.107 (fast)', flavor: 'fast' }],
-  shares: ['device-dax'],
-  guests: [],
-  cases,
-  totals: countTotals(cases),
-  expectations: [],
-  infrastructure: [],
-});
+/** Of one kernel, where the sample of the reports is a check of two. */
+export const resultsOf = (cases: CaseResult[]): Results => {
+  const sample = sampleResults();
+  delete sample.check;
+  return { ...sample, seconds: 12, kernels: [{ role: 'only', id: '0123', title: 'Linux 6.12.107 (fast)', flavor: 'fast' }], cases, totals: countTotals(cases) };
+};
 
 /** A judged cell, as runCell() gives it. */
 export const judged = (cell: Cell, outcome: CellResult['outcome'], more: Partial<CellResult> = {}): CellResult => ({

@@ -36,6 +36,9 @@ export function rowTrends(entries: readonly Entry[]): RowTrend[] {
   });
 }
 
+/** By the night's own date, not by the clock. */
+export const daysBefore = (startedAt: string, days: number): string => new Date(Date.parse(startedAt) - days * 86_400_000).toISOString();
+
 /** What failed since a day, and how counters went. */
 export function trendsSince(history: History, since: string): Trends {
   const entries = history.entries({ since });
